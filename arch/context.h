@@ -1,0 +1,42 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Switching threads, and making a new one that will run.
+ *
+ * A thread that is not running is its kernel stack pointer alone: context_switch pushes the callee-saved
+ * registers, stores the stack pointer, loads another's and returns there. The user's vector registers
+ * are kept aside in an XSAVE area, because the kernel itself never uses them.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct trapframe;
+
+struct context {
+    uint64_t rsp;       /* valid while not running */
+    uint64_t stack_top; /* kernel stack's upper end: what TSS.RSP0 and SYSCALL's stack become */
+    uint64_t fs_base;   /* user's thread pointer */
+    void *fpu;          /* fpu_size() bytes, 64-aligned; NULL for a kernel thread */
+};
+
+/* The user's trap frame stands at the very top of the kernel stack. */
+static inline struct trapframe *context_frame(const struct context *c) {
+    return (struct trapframe *)c->stack_top - 1;
+}
+
+/* Save into *from, run *to: stack, TSS.RSP0, fs_base, vector registers. Interrupts off. Returns when
+ * something switches back to *from. The page tables are the caller's business (mmu_load). */
+void context_switch(struct context *from, struct context *to);
+
+/* Prepare a context whose first switch runs entry(arg) on its stack, interrupts off, never to return. */
+void context_init(struct context *, uint64_t stack_top, void (*entry)(void *), void *arg);
+
+/* Leave the kernel by the trap frame at the top of the current stack. */
+_Noreturn void context_enter_user(struct trapframe *);
+
+size_t fpu_size(void);             /* bytes of an XSAVE area here */
+void fpu_init_area(void *area);    /* the state a new program starts with (SysV ABI: MXCSR 0x1f80, FCW 0x37f) */
+void fpu_save(void *area);         /* the current thread's live registers; for fork */

@@ -1,0 +1,59 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * The CPU: interrupts, halting, and the block of data each CPU finds by GS.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct thread;
+
+/* One a CPU; the first fields are at offsets that entry.asm knows. */
+struct cpu {
+    struct cpu *self;           /* 0: read by cpu_this() */
+    uint64_t kernel_stack;      /* 8: SYSCALL loads it */
+    uint64_t user_stack;        /* 16: SYSCALL's scratch */
+    struct thread *thread;      /* 24: running now */
+    uint32_t id;
+    uint32_t preempt_off;       /* nesting: spinlocks held and explicit preempt_disable */
+    uint32_t irq_depth;         /* nesting of interrupt handlers */
+    bool resched;               /* another thread is due: switch when preemption is on */
+    struct thread *idle;
+};
+
+static inline struct cpu *cpu_this(void) {
+    struct cpu *c;
+    __asm__ volatile("movq %%gs:0, %0" : "=r"(c));
+    return c;
+}
+
+static inline uint64_t irq_save(void) {
+    uint64_t flags;
+    __asm__ volatile("pushfq; popq %0; cli" : "=r"(flags)::"memory");
+    return flags;
+}
+
+static inline void irq_restore(uint64_t flags) {
+    if (flags & 0x200) __asm__ volatile("sti" ::: "memory");
+}
+
+static inline void irq_enable(void) {
+    __asm__ volatile("sti" ::: "memory");
+}
+
+static inline void irq_disable(void) {
+    __asm__ volatile("cli" ::: "memory");
+}
+
+/* Enable interrupts and wait for one, without a gap in which it could be missed. */
+static inline void cpu_idle(void) {
+    __asm__ volatile("sti; hlt" ::: "memory");
+}
+
+/* Ends QEMU through isa-debug-exit (port 0xf4) with (code << 1 | 1); where there is no such device, halts for ever. */
+_Noreturn void machine_exit(uint8_t code);
+/* One line on the machine-readable channel (port 0xe9): what tools/hf reads as the verdict. */
+void machine_verdict(const char *line);

@@ -1,0 +1,35 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * The machine under mm/: how physical memory is reached, and how the TLB is told.
+ *
+ * Two machines implement it: arch/x86_64 (the real one) and arch/host (a process with fake RAM and an
+ * emulated MMU that walks the same page tables and keeps stale translations for as long as it may, so
+ * that a missing flush is caught). <machine.h> is found in the machine's own folder and gives the
+ * inline parts: phys_to_virt(), virt_to_phys(), mmu_flush_page().
+ *
+ * None of these may sleep; all may be called with any lock held.
+ */
+#pragma once
+
+#include "mm/types.h"
+
+#include <machine.h>
+
+/*
+ *   void *phys_to_virt(paddr_t)       kernel address of RAM, by the direct map
+ *   paddr_t virt_to_phys(const void *) the inverse; direct-map addresses only
+ *   void mmu_flush_page(vaddr_t)      forget this page's translation in the space that this CPU runs (SDM Vol. 3, 4.10.4.1)
+ *   void mmu_flush_user(void)         forget every translation of user space
+ *   paddr_t mmu_root(void)            root of the tables that this CPU runs
+ *   void mmu_load(paddr_t root)       run these tables; forgets every non-global translation
+ */
+
+/* Does this CPU have the address space with this root loaded, so that a flush concerns it? */
+static inline bool mmu_runs(paddr_t root) {
+    return mmu_root() == root;
+}
+
+/* The kernel half of every new root table is a copy of this one's. Set once at boot. */
+extern paddr_t mmu_kernel_root;

@@ -1,0 +1,28 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Failure injection: make the n-th allocation that may fail, fail.
+ *
+ * A test arms a site with a number (knob debug.inject.SITE = n); the n-th call of inject(SITE) by the
+ * armed process after that returns true, once, and the caller takes the very path that it takes when
+ * the resource has really run out. A test loops n = 1, 2, 3 ... until its operation succeeds, with an
+ * audit after each: so every error path is walked (SQLite's way).
+ *
+ * Only allocations that are allowed to fail ask: a frame that was promised beforehand never does.
+ * May be called with any lock held; never sleeps.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+enum inject_site {
+    INJECT_FRAME,   /* frame_alloc of a frame that nobody promised */
+    INJECT_HEAP,    /* an object from a cache, or a heap block */
+    INJECT_RESERVE, /* a promise of frames, page tables included */
+    INJECT_SITES,
+};
+
+bool inject(enum inject_site site);
+void inject_arm(enum inject_site site, unsigned nth); /* 0 disarms */
+unsigned inject_left(enum inject_site site);          /* what is still armed; 0 = it has fired */

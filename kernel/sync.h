@@ -1,0 +1,94 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * The locks of the kernel. This is the whole of what mm/ knows about threads.
+ *
+ *   spinlock   short sections that never sleep; preemption is off while held. Not for data that an
+ *              interrupt handler touches: those take spin_lock_irq, which also disables interrupts.
+ *   mutex      sleeping, one owner; FIFO among waiters.
+ *   rwlock     sleeping, shared or exclusive; writers do not starve.
+ *   cond       a condition to sleep on, its predicate guarded by a mutex.
+ *
+ * All are initialised at run time, and named, so that a panic or the lock-order checker can say which.
+ * A thread may not sleep (mutex, rwlock, cond) while it holds a spinlock: asserted.
+ *
+ * kernel/sync.c implements this over the scheduler; tests/host/sync.c over nothing (one thread), where
+ * a lock that would wait is a deadlock and aborts the test.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct thread;
+
+/* A list of sleeping threads. Private to the implementations. */
+struct waitlist {
+    struct thread *head, *tail;
+};
+
+struct spinlock {
+    uint32_t held; /* 0 or 1 */
+    const char *name;
+    void *owner; /* struct cpu that holds it; for assertions */
+};
+
+struct mutex {
+    struct spinlock guard;
+    struct thread *owner;
+    struct waitlist waiters;
+    const char *name;
+};
+
+struct rwlock {
+    struct spinlock guard;
+    int readers;
+    struct thread *writer;
+    struct waitlist waiters;
+    const char *name;
+};
+
+struct cond {
+    struct spinlock guard;
+    struct waitlist waiters;
+    const char *name;
+};
+
+void spin_init(struct spinlock *, const char *name);
+void spin_lock(struct spinlock *);
+void spin_unlock(struct spinlock *);
+bool spin_held(const struct spinlock *);           /* by this CPU */
+uint64_t spin_lock_irq(struct spinlock *);         /* returns what spin_unlock_irq wants back */
+void spin_unlock_irq(struct spinlock *, uint64_t saved);
+
+void mutex_init(struct mutex *, const char *name);
+void mutex_lock(struct mutex *);                   /* may sleep */
+bool mutex_trylock(struct mutex *);
+void mutex_unlock(struct mutex *);
+bool mutex_held(const struct mutex *);             /* by this thread */
+
+void rw_init(struct rwlock *, const char *name);
+void rw_lock_shared(struct rwlock *);              /* may sleep */
+void rw_unlock_shared(struct rwlock *);
+void rw_lock(struct rwlock *);                     /* exclusive; may sleep */
+void rw_unlock(struct rwlock *);
+void rw_downgrade(struct rwlock *);                /* exclusive -> shared, without a gap */
+bool rw_held(const struct rwlock *);               /* exclusive, by this thread */
+
+/*
+ * cond_wait releases m, sleeps, takes m again. cond_wait_until also returns when the monotonic clock
+ * passes deadline (-ETIMEDOUT), or, if interruptible, when the thread is being killed or has a signal to
+ * act on (-EINTR). 0: it was woken; check the predicate again. NO_DEADLINE never passes.
+ */
+#define NO_DEADLINE UINT64_MAX
+void cond_init(struct cond *, const char *name);
+void cond_wait(struct cond *, struct mutex *m);
+int cond_wait_until(struct cond *, struct mutex *m, uint64_t deadline_ns, bool interruptible);
+void cond_signal(struct cond *);
+void cond_broadcast(struct cond *);
+
+/* A point where the thread may be preempted: nothing happens unless another is due. */
+void yield_point(void);
+/* Asserts that the caller may sleep: no spinlock held, not in an interrupt. */
+void might_sleep(void);
