@@ -1,0 +1,91 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Frames: who has each 4 KiB of physical memory, and who has been promised one.
+ *
+ * One 16-byte descriptor a frame, in one table indexed by frame number. A frame is in exactly one state
+ * (contract I1); its references are counted, and so are the pins among them (I4).
+ *
+ * Promises. Every page that a program may write is promised a frame when it is mapped, and so is every
+ * page table that it may take to reach it (mm/reserve.c). Frames in the promised states (anonymous,
+ * shared, table) are drawn from those promises and cannot run out; all others may fail, and leave the
+ * promised ones alone. At all times: free frames >= promised - given.
+ *
+ * LOCKING  one spinlock inside, a leaf; nothing here sleeps. A reference may be dropped with any lock held.
+ */
+#pragma once
+
+#include "mm/types.h"
+
+struct boot_info;
+
+enum frame_state {
+    FRAME_ABSENT, /* no RAM, firmware's, or the kernel's image and boot data: never given out */
+    FRAME_FREE,
+    FRAME_KERNEL, /* heap, stacks, root tables: always resident */
+    FRAME_CACHE,  /* a clean copy of a file's page; may be dropped when only its object holds it */
+    FRAME_TABLE,  /* promised: a page table of user space; refs counts its entries in use */
+    FRAME_ANON,   /* promised: a private page */
+    FRAME_SHARED, /* promised: a page of a shared memory object */
+    FRAME_STATES,
+};
+
+struct frame {
+    uint32_t refs;
+    uint16_t pins;      /* how many of refs are pins */
+    uint8_t state;      /* enum frame_state */
+    uint8_t order;      /* of the block this frame heads: 2^order frames */
+    uint32_t next, prev; /* free list, by frame number; NO_PFN ends it */
+};
+
+_Static_assert(sizeof(struct frame) == 16, "the issue's bound on bookkeeping");
+
+#define FRAME_MAX_ORDER 10 /* 4 MiB: also the chunk in which descriptors are initialised */
+
+/* Takes the RAM of the boot information less what is in use; touches only the first chunk. Panics if there is too little. */
+void frame_init(const struct boot_info *);
+
+struct frame *frame_of(pfn_t);
+void *frame_addr(pfn_t);          /* kernel address of its bytes */
+pfn_t frame_number(const void *); /* the frame that a direct-map address lies in */
+
+/*
+ * One frame with one reference, its bytes unspecified (frame_alloc) or zero (frame_alloc_zero).
+ * Promised states: never fails while promises are kept; panics if they were not.
+ * Others: NO_PFN when only promised frames are left, or when INJECT_FRAME says so.
+ */
+pfn_t frame_alloc(enum frame_state);
+pfn_t frame_alloc_zero(enum frame_state);
+/* 2^order contiguous frames as one block (FRAME_KERNEL alone); the first carries the count. NO_PFN when there is none. */
+pfn_t frame_alloc_block(unsigned order);
+
+void frame_hold(pfn_t);
+/* Drops a reference; the last one frees the frame (or block). */
+void frame_drop(pfn_t);
+/* A pin is a reference that a device or the kernel uses: eviction and fork respect it. */
+void frame_pin(pfn_t);
+void frame_unpin(pfn_t);
+
+/* The frame of zeroes that read faults map: not counted, never written. */
+extern pfn_t zero_pfn;
+
+/*
+ * Promise n frames (0 or -ENOMEM; INJECT_RESERVE may refuse), and take a promise back. A promise is not
+ * tied to a page: what was promised and what was given are two totals, and given <= promised.
+ */
+int frame_promise(uint64_t n);
+void frame_unpromise(uint64_t n);
+
+struct frame_stats {
+    uint64_t total;                  /* RAM frames that can be given out at all */
+    uint64_t count[FRAME_STATES];    /* FRAME_FREE includes what is not initialised yet */
+    uint64_t promised, given;
+    uint64_t pins;
+};
+void frame_get_stats(struct frame_stats *);
+
+/* For the auditor: first initialised frame number >= pfn, or NO_PFN at the end. */
+pfn_t frame_next_initialised(pfn_t);
+/* For the auditor: frames on the free lists, walked; panics on a broken link. Plus those never initialised. */
+uint64_t frame_count_free(void);

@@ -1,0 +1,159 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * The memory manager's public face: all that kernel/ may use of mm/.
+ *
+ * A space is one program's memory: regions over page tables, its locks and its charges. Calls are named
+ * after POSIX's and Linux's, keep their flags and errors (returned negative), and hold to docs/CONTRACT.md
+ * whose clauses they cite. Addresses and lengths may come straight from ring 3: every call checks them.
+ *
+ * Unless a line says otherwise, a call may sleep and wants no lock held.
+ */
+#pragma once
+
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/object.h"
+#include "mm/types.h"
+
+struct space;
+struct region;
+struct boot_info;
+
+/* Frames, heap, objects and the system-wide cap. Once, on the boot CPU, after arch/ has the direct map. */
+void mm_init(const struct boot_info *);
+
+/* ---- spaces ---- */
+
+/* The limits that a space's calls are judged by; the process layer keeps them up to date. Bytes. */
+struct space_limits {
+    uint64_t memlock;  /* RLIMIT_MEMLOCK, soft (contract L10, L12, B1) */
+    uint64_t as;       /* RLIMIT_AS */
+    uint64_t data;     /* RLIMIT_DATA: brk */
+    uint64_t stack;    /* RLIMIT_STACK: how far a stack grows */
+    bool privileged;   /* uid 0: memlock does not bind (L12) */
+};
+
+struct space *space_create(const struct space_limits *); /* NULL: no memory. One reference */
+void space_hold(struct space *);
+void space_drop(struct space *); /* the last one unmaps everything and frees; not while any CPU runs it */
+/* A copy for fork (A7, A8): 0 and a space in *child with one reference, or -ENOMEM and no change. */
+int space_fork(struct space *parent, struct space **child);
+void space_set_limits(struct space *, const struct space_limits *);
+/* Run this space on this CPU (NULL: the kernel's tables alone). Interrupts off or preemption off; does not sleep. */
+void space_load(struct space *);
+
+#define FAULT_READ  0
+#define FAULT_WRITE 1
+#define FAULT_EXEC  2
+/*
+ * The program touched va and the MMU refused. 0: try again. -EFAULT: nothing is mapped there (SIGSEGV,
+ * SEGV_MAPERR). -EACCES: not like that (SIGSEGV, SEGV_ACCERR). -ENXIO: past the object's end (SIGBUS).
+ * -ENOMEM: no frame for a page that nobody promised (SIGBUS). Counts a minor fault.
+ */
+int space_fault(struct space *, vaddr_t va, int access);
+
+/* Write to or read from another space's memory as a program with full rights there could: 0 or -EFAULT, -ENOMEM. For exec. */
+int space_poke(struct space *, vaddr_t to, const void *from, size_t len);
+int space_peek(struct space *, void *to, vaddr_t from, size_t len);
+
+/* ---- mapping ---- */
+
+struct map_request {
+    vaddr_t addr;           /* a hint, or the place (MAP_FIXED, MAP_FIXED_NOREPLACE) */
+    uint64_t len;           /* bytes; 0 is -EINVAL */
+    int prot;               /* PROT_*; W with X is -EACCES (I6) */
+    int flags;              /* MAP_*, Linux's numbers; unknown bits under MAP_SHARED_VALIDATE: -EOPNOTSUPP */
+    struct object *object;  /* NULL: anonymous. The call takes its own reference */
+    uint64_t offset;        /* bytes into the object, page-aligned */
+    int max_prot;           /* what mprotect may ever grant: PROT_* */
+};
+long space_map(struct space *, const struct map_request *); /* the address, or -errno */
+int space_unmap(struct space *, vaddr_t addr, uint64_t len);
+int space_protect(struct space *, vaddr_t addr, uint64_t len, int prot);
+long space_remap(struct space *, vaddr_t old, uint64_t old_len, uint64_t new_len, int flags, vaddr_t new_addr);
+int space_advise(struct space *, vaddr_t addr, uint64_t len, int advice);
+int space_sync(struct space *, vaddr_t addr, uint64_t len, int flags);
+/* Residency of n pages from addr (page-aligned): vec[i] = 0 or 1. -ENOMEM on a hole (L22). n is bounded by the caller's buffer. */
+int space_incore(struct space *, vaddr_t addr, uint64_t n, uint8_t *vec);
+
+/* The heap's end. set_break places it (exec); brk moves it and returns where it now is (Linux: the old place on failure). */
+void space_set_break(struct space *, vaddr_t start);
+vaddr_t space_brk(struct space *, vaddr_t new_break);
+/* The first stack: [top - initial, top) mapped now, growing down to limits.stack below top. */
+int space_map_stack(struct space *, vaddr_t top, uint64_t initial);
+
+/* ---- locks (contract L, A) ---- */
+
+int space_lock(struct space *, vaddr_t addr, uint64_t len, bool on_fault);
+int space_unlock(struct space *, vaddr_t addr, uint64_t len);
+int space_lock_all(struct space *, int flags); /* MCL_* */
+int space_unlock_all(struct space *);
+
+/*
+ * The same lock in slices, for a worker that serves many (contract X1-X6).
+ *
+ *      lock_job_init -> lock_job_begin -> lock_job_step ... -> lock_job_finish
+ *                              \ error: ended, nothing to finish
+ *
+ * begin: 0; -EINPROGRESS when somebody holds part of the range (call again after the space's release
+ * hook fired); or the error that mlock would give. A range of no bytes ends in 0 with nothing to step.
+ * step: brings in at most budget pages: 1 more to do, 0 all resident, or an error.
+ * finish(commit): true makes the lock real; false (after an error, or for a cancel) undoes what this job
+ * locked. Neither can fail. After finish, others may have the range.
+ */
+struct lock_job {
+    struct space *space;
+    vaddr_t start, end;      /* rounded to pages */
+    vaddr_t next;            /* first page not yet looked at */
+    uint64_t pages_done, pages_all;
+    bool on_fault, privileged, begun;
+    uint64_t charged;        /* pages that begin charged */
+    struct range_hold *hold;
+};
+
+void lock_job_init(struct lock_job *, struct space *, vaddr_t addr, uint64_t len, bool on_fault, bool privileged);
+int lock_job_begin(struct lock_job *, vaddr_t addr, uint64_t len);
+int lock_job_step(struct lock_job *, uint64_t budget);
+void lock_job_finish(struct lock_job *, bool commit);
+/* Called, with no lock held, whenever a range of the space is released. One hook a space. */
+void space_on_release(struct space *, void (*hook)(void *), void *arg);
+
+/* ---- pins: frames that the kernel or a device uses (contract W4, B3) ---- */
+
+struct pinned {
+    uint64_t n;
+    pfn_t *frames;           /* n of them, in order */
+    struct space *space;     /* whose VmPin counts them; held */
+};
+/* Bring in and pin every page of the range; write: for writing into it (breaks COW). -EFAULT, -ENOMEM, -EAGAIN; all or nothing. */
+int space_pin(struct space *, vaddr_t addr, uint64_t len, bool write, struct pinned *);
+void pinned_release(struct pinned *);
+
+/* ---- what there is to see ---- */
+
+struct space_stats {
+    uint64_t mapped, resident, locked, accessible, pinned; /* pages */
+    uint64_t regions, tables;
+    uint64_t minor_faults, major_faults;
+    int future;              /* MCL_FUTURE and MCL_ONFAULT bits in force */
+};
+void space_get_stats(struct space *, struct space_stats *);
+
+struct mm_stats {
+    struct frame_stats frames;
+    uint64_t locked;         /* charged pages, all spaces */
+    uint64_t lock_cap;       /* pages: the system-wide cap (B2) */
+    uint64_t spaces, regions;
+};
+void mm_get_stats(struct mm_stats *);
+/* Sets the cap, in pages: 0, or -EINVAL above RAM less the stated reserve. Below what is locked: refuses more, unlocks nothing. */
+int mm_set_lock_cap(uint64_t pages);
+
+/*
+ * Check the contract's invariants I1-I4 and I6 over everything: NULL, or a line that says what is broken.
+ * Stops the world by holding every space's lock in turn; the caller ensures that nothing else changes
+ * memory meanwhile where an exact answer is wanted.
+ */
+const char *mm_audit(void);

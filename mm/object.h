@@ -1,0 +1,70 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Objects: memory that is reached through more than one mapping, or that comes from a file.
+ *
+ *   OBJECT_SHARED  shared memory (MAP_SHARED|MAP_ANONYMOUS, memfd). Its size is promised when it is set:
+ *                  touching it cannot fail.
+ *   OBJECT_FILE    a read-only file in memory (the initrd). Pages are clean copies, made when first needed
+ *                  (this may fail) and dropped when memory is short and only the object holds them.
+ *
+ * The object's page index is the truth about shared pages; page tables cache it. An object knows the
+ * regions that map it, so that truncation finds every mapping (contract L21).
+ *
+ * LOCKING  object.lock (a sleeping mutex; after space.lock, before pmap.lock) guards size, index, and the
+ *          list of mappings with the bounds of the regions on it.
+ */
+#pragma once
+
+#include <bsd/sys/queue.h>
+
+#include "kernel/sync.h"
+#include "mm/types.h"
+
+struct region;
+
+enum object_kind { OBJECT_SHARED, OBJECT_FILE };
+
+struct object {
+    uint32_t refs;              /* atomic */
+    enum object_kind kind;
+    struct mutex lock;
+    uint64_t size;              /* bytes */
+    uint64_t resident;          /* pages in the index */
+    pfn_t **index;              /* [page / 1024] -> 1024 frame numbers; NO_PFN: not there */
+    uint64_t leaves;            /* length of index */
+    const uint8_t *data;        /* OBJECT_FILE: its bytes, always mapped */
+    LIST_HEAD(, region) mappings;
+    LIST_ENTRY(object) link;    /* all objects; guarded by the list's own lock */
+};
+
+void object_init(void);
+
+/* One reference. NULL: no memory (-ENOMEM, or the promise was refused). size in bytes; may sleep. */
+struct object *object_create_shared(uint64_t size);
+struct object *object_create_file(const void *data, uint64_t size);
+void object_hold(struct object *);
+void object_drop(struct object *);      /* the last one frees; may sleep */
+
+/* New size in bytes: 0, -ENOMEM (promise refused; nothing changed), -EINVAL for a file. Pages past the end are unmapped
+ * everywhere and freed, the last page's tail is zeroed. May sleep; no space lock held. */
+int object_resize(struct object *, uint64_t size);
+
+/*
+ * The frame of a page, with a reference for the caller: 0, -ENXIO past the end, -ENOMEM (files alone).
+ * May sleep. The first form takes the lock, the second wants it held.
+ */
+int object_page(struct object *, uint64_t index, pfn_t *);
+int object_page_locked(struct object *, uint64_t index, pfn_t *);
+/* Is it resident, without bringing it in? Lock held. */
+bool object_resident_locked(struct object *, uint64_t index);
+
+/* read(2) and write(2) on an object: bytes done (short at the end), or -errno. Kernel buffers. May sleep. */
+long object_read(struct object *, uint64_t offset, void *to, size_t len);
+long object_write(struct object *, uint64_t offset, const void *from, size_t len); /* shared only; inside size */
+
+/* Drop up to n clean file pages that only their object holds: how many went. May sleep. */
+uint64_t object_reclaim(uint64_t n);
+/* A fault or a promise was refused for want of frames: drop every clean page that may go. True: try again. */
+bool object_make_room(void);
