@@ -37,6 +37,10 @@ void context_init(struct context *, uint64_t stack_top, void (*entry)(void *), v
 /* Leave the kernel by the trap frame at the top of the current stack. */
 _Noreturn void context_enter_user(struct trapframe *);
 
+/* The current thread's thread pointer (arch_prctl, exec): into *c and the CPU. Canonical user addresses only. */
+void context_set_fs(struct context *c, uint64_t base);
+
 size_t fpu_size(void);             /* bytes of an XSAVE area here */
 void fpu_init_area(void *area);    /* the state a new program starts with (SysV ABI: MXCSR 0x1f80, FCW 0x37f) */
 void fpu_save(void *area);         /* the current thread's live registers; for fork */
+void fpu_load(const void *area);   /* the area becomes the current thread's live registers; for exec and sigreturn */

@@ -30,7 +30,21 @@ static inline bool from_user(const struct trapframe *tf) {
     return (tf->cs & 3) == 3;
 }
 
-/* Implemented by kernel/trap.c; called by the entry code with interrupts as they were (exceptions) or off (IRQs). */
+/*
+ * SYSCALL leaves by SYSRET and takes the callee-saved registers, RCX and R11 for what C and the CPU left
+ * in them: whoever changes any register of a SYSCALL's frame but RAX, RIP and RSP (signal delivery and
+ * return, exec) says so with this, and the slow way out (IRETQ) loads them all.
+ */
+static inline void trapframe_changed(struct trapframe *tf) {
+    tf->vector = TRAP_SYSCALL + 1;
+}
+
+/*
+ * Implemented by kernel/trap.c; called by the entry code with interrupts off. trap_exception reads CR2 and
+ * then puts the interrupt flag back to what the interrupted code had.
+ */
 void trap_exception(struct trapframe *); /* vectors 0-31 */
 void trap_irq(struct trapframe *);       /* device and timer vectors; acknowledges, may switch threads on the way out */
-void trap_syscall(struct trapframe *);   /* interrupts on; leaves the result in tf->rax */
+/* The kernel's system call dispatch: called with interrupts on; leaves the result in tf->rax; may return
+ * with them off (best, if its last act is to look for a pending signal). */
+void trap_syscall(struct trapframe *);

@@ -1,0 +1,56 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * The inline half of arch/mmu.h on the real machine, and where the kernel lies in the address space.
+ *
+ *   0000000000001000  user space                              (root slots 0-255, a space's own)
+ *   ffff800000000000  direct map of all RAM, RW NX            (slots 256-383, the same in every space)
+ *   ffffc00000000000  kernel stacks between guard pages       (slot 384, arch/kmap.h)
+ *   ffffffff80200000  the kernel image, at physical 2 MiB     (slot 511)
+ *
+ * Kernel translations are global and its root slots are filled once at boot, so a new root table copies
+ * slots 256-511 of mmu_kernel_root and never looks back.
+ */
+#pragma once
+
+#include "mm/types.h"
+
+#define DIRECT_BASE 0xffff800000000000ul
+#define DIRECT_END  0xffffc00000000000ul
+#define KMAP_BASE   0xffffc00000000000ul
+#define KMAP_END    0xffffc08000000000ul /* one root slot: 512 GiB of addresses */
+#define KERNEL_BASE 0xffffffff80000000ul
+
+static inline void *phys_to_virt(paddr_t pa) {
+    return (void *)(pa + DIRECT_BASE);
+}
+
+static inline paddr_t virt_to_phys(const void *p) {
+    return (paddr_t)(uintptr_t)p - DIRECT_BASE;
+}
+
+/* Physical address of something inside the kernel image (which is not a direct-map address). */
+static inline paddr_t image_to_phys(const void *p) {
+    return (paddr_t)(uintptr_t)p - KERNEL_BASE;
+}
+
+static inline void mmu_flush_page(vaddr_t va) {
+    __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
+}
+
+/* CR3's low bits are attributes, all zero here, so the register is the root. */
+static inline paddr_t mmu_root(void) {
+    paddr_t root;
+    __asm__ volatile("movq %%cr3, %0" : "=r"(root));
+    return root;
+}
+
+static inline void mmu_load(paddr_t root) {
+    __asm__ volatile("movq %0, %%cr3" ::"r"(root) : "memory");
+}
+
+/* Writing CR3 drops all that is not global, and only the kernel's translations are (SDM Vol. 3, 4.10.4.1). */
+static inline void mmu_flush_user(void) {
+    mmu_load(mmu_root());
+}
