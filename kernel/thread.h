@@ -1,0 +1,98 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Threads: what the scheduler runs.
+ *
+ *      READY ----> RUNNING ----> DEAD      a thread is on exactly one of: a run queue (READY), a CPU
+ *        ^  <----    |                     (RUNNING), a waitlist or nothing (SLEEPING); the timer tree
+ *        |           v                     holds those that sleep with a deadline.
+ *        +------- SLEEPING
+ *
+ * A kernel thread has no process; it ends when its function returns. A user thread belongs to a process
+ * and runs in that process's space; its trap frame stands at the top of its kernel stack.
+ *
+ * LOCKING  letters: S the run queue's lock; G the guard of the waitlist it sleeps on; P process_lock;
+ *          - the thread itself alone, or constant.
+ */
+#pragma once
+
+#include <bsd/sys/queue.h>
+#include <bsd/sys/tree.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/context.h"
+#include "arch/cpu.h"
+#include "kernel/sync.h"
+
+struct process;
+struct space;
+
+enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_SLEEPING, THREAD_DEAD };
+
+#define PRIORITY_OTHER 0  /* time-shared: SCHED_OTHER and kernel threads */
+#define PRIORITY_MAX   99 /* 1-99: SCHED_FIFO's levels, for when threads may ask for them */
+
+struct thread {
+    struct context context;         /* -: while running; S: else */
+    enum thread_state state;        /* S */
+    int tid;                        /* - : the first thread of a process has the process's pid */
+    int priority;                   /* S */
+    bool timed_out;                 /* S: the deadline woke it */
+    bool interruptible;             /* S: sleeping, and a signal may wake it */
+    bool waiting;                   /* G: on a waitlist */
+    uint32_t attention;             /* ATTENTION_*: something to do before ring 3. Set atomically, by anyone under P */
+    struct process *process;        /* -: NULL for a kernel thread */
+    struct space *space;            /* -: what the CPU must have loaded while it runs; NULL: any */
+    struct process *serves;         /* -: whose work this is, for failure injection; a user thread's own process */
+    struct thread *run_next;        /* S: run queue */
+    struct thread *wait_next, *wait_prev; /* G */
+    uint64_t deadline;              /* S */
+    RB_ENTRY(thread) timer;         /* S: by (deadline, tid) */
+    uint64_t since;                 /* S: clock_now() when it was last given the CPU */
+    uint64_t runtime;               /* S: nanoseconds on a CPU before `since` */
+    uint64_t switches[2];           /* S: [0] it slept, [1] it was preempted or yielded */
+    LIST_ENTRY(thread) of_process;  /* P */
+    uint64_t clear_tid;             /* -: set_tid_address: ring-3 address, cleared and woken at exit; 0: none */
+    uint64_t sigmask;               /* P: blocked signals, bit sig-1 */
+    uint64_t sigpending;            /* P: sent to this very thread */
+    void (*fn)(void *);             /* -: a kernel thread's function */
+    void *arg;
+    const char *name;               /* -: constant string */
+    struct kstack *stack;           /* - */
+};
+
+#define ATTENTION_SIGNAL 1u /* an unblocked signal that is not ignored is pending */
+#define ATTENTION_KILL   2u /* the process is ending: this thread must not see ring 3 again */
+
+static inline struct thread *current(void) {
+    struct thread *t;
+    __asm__ volatile("movq %%gs:24, %0" : "=r"(t)); /* cpu.thread: one instruction, so no preemption in between */
+    return t;
+}
+
+/* The running thread's process; NULL in a kernel thread. */
+static inline struct process *current_process(void) {
+    return current()->process;
+}
+
+/* A fatal signal waits for this thread (or its process is ending): stop long work, undo, return -EINTR. */
+bool thread_should_stop(void);
+
+/* A kernel thread that runs fn(arg) and ends when it returns; ready at once. NULL: no memory. name: a constant string. */
+struct thread *thread_create_kernel(const char *name, void (*fn)(void *), void *arg);
+
+/* Threads that exist, idle ones included: for the baseline (contract I8). */
+unsigned thread_count(void);
+
+/* ---- for the process half of kernel/ ---- */
+
+/* The boot flow of control becomes the first thread (and later the idle thread). Before any lock is contended. */
+void thread_init(void);
+/* A user thread of a process, not yet ready, its trap frame unwritten. NULL: no memory. */
+struct thread *thread_create_user(struct process *, int tid);
+/* Frees one that never ran. */
+void thread_discard(struct thread *);
+/* The running thread ends; never returns. Its memory is reclaimed by whoever runs next. */
+_Noreturn void thread_exit(void);
