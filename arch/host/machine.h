@@ -1,0 +1,29 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * The machine under mm/ when it is an ordinary Linux process: fake RAM, one emulated CPU.
+ *
+ * Physical memory is one mapping of the process; address pa is byte pa of it. What the boot map does not
+ * call RAM is inaccessible, so a stray access ends in a signal, and a free frame is poisoned for the
+ * address sanitizer. Page tables lie in that RAM in the hardware's own format, made by the very pmap.c
+ * that runs on the real machine, and arch/host/mmu.c walks them as the SDM says.
+ *
+ * See arch/mmu.h for the contract and arch/host/host.h for what tests may do to the machine.
+ */
+#pragma once
+
+#include "mm/types.h"
+
+void *phys_to_virt(paddr_t);
+paddr_t virt_to_phys(const void *);
+void mmu_flush_page(vaddr_t);
+void mmu_flush_user(void);
+paddr_t mmu_root(void);
+void mmu_load(paddr_t root);
+
+/* mm/frame.c tells the machine what it gives and takes back: 2^order frames. Nothing on real hardware. */
+void host_frame_given(pfn_t, unsigned order);
+void host_frame_freed(pfn_t, unsigned order);
+#define MACHINE_FRAME_GIVEN(pfn, order) host_frame_given(pfn, order)
+#define MACHINE_FRAME_FREED(pfn, order) host_frame_freed(pfn, order)

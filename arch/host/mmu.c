@@ -1,0 +1,290 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * An MMU in software: four-level paging as in SDM Vol. 3, 4.5, and the worst TLB that 4.10 permits.
+ *
+ *      va -> TLB --hit--> permitted? -> RAM          a hit is first held against a fresh walk: a stale
+ *             |              no -> fault              answer that grants more ends the test
+ *             miss
+ *             v
+ *      CR3 -> PML4 -> PDPT -> PD -> PT -> frame       every table passed on the way is remembered too:
+ *                                                     the paging-structure caches (4.10.3)
+ *
+ * Reserved bits and formats are written down here once more, from the manual and not from the kernel's
+ * own header, so that the two check each other.
+ *
+ * What forgets: mmu_load everything; mmu_flush_user the same (nothing global is user's); mmu_flush_page
+ * its page, and all paging-structure caches (4.10.4.1); a page fault the translation of its address.
+ *
+ * INVARIANTS  reach[pfn] = live translations to pfn; via[pfn] iff pfn is in via_list.
+ * MISSING     PCID, global pages, protection keys, 1 GiB pages, CR0.WP=0.
+ */
+#include "arch/host/host.h"
+#include "arch/host/mmu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/mmu.h"
+#include "mm/mm.h"
+
+#define P   (1ul << 0)
+#define W   (1ul << 1)
+#define U   (1ul << 2)
+#define A   (1ul << 5)
+#define D   (1ul << 6)
+#define PS  (1ul << 7)
+#define NX  (1ul << 63)
+#define ADDRESS 0x000ffffffffff000ul /* bits 51:12 */
+#define MAX_PHYS 40                  /* this CPU's MAXPHYADDR: address bits from here up are reserved */
+#define RESERVED (ADDRESS & ~((1ul << MAX_PHYS) - 1))
+
+struct translation {
+    vaddr_t va; /* page; 0: empty (page 0 is never mapped) */
+    pfn_t pfn;
+    bool write, exec, dirty, large;
+};
+
+#define SLOTS (1u << 15)
+#define MAX_FRAMES (1u << 22) /* 16 GiB */
+
+static struct translation tlb[SLOTS];
+static uint32_t used[SLOTS]; /* slots that have been filled since all was forgotten */
+static unsigned nused;
+static uint16_t *reach;
+static uint8_t *via;
+static pfn_t via_list[SLOTS];
+static unsigned nvia;
+static paddr_t root;
+
+/* ---- the walk ---- */
+
+static uint64_t *entry_at(paddr_t table, vaddr_t va, int level) {
+    uint64_t *entries = phys_to_virt(table);
+    return &entries[va >> (PAGE_SHIFT + 9 * level) & 511];
+}
+
+static void check_entry(uint64_t e, vaddr_t va, int level) {
+    if (e & RESERVED) host_die("va %#lx, level %d: entry %#lx has reserved bits set", va, level, e);
+    if (level == 3 && (e & PS)) host_die("va %#lx: PS is reserved in a PML4 entry (%#lx)", va, e);
+    if (level == 2 && (e & PS)) host_die("va %#lx: this CPU has no 1 GiB pages (%#lx)", va, e);
+    if (level == 1 && (e & PS) && (e & 0x1fe000)) host_die("va %#lx: 2 MiB page is not aligned (%#lx)", va, e);
+    if (!host_is_ram(e & ADDRESS)) host_die("va %#lx, level %d: entry %#lx leads outside RAM", va, level, e);
+}
+
+/* Walks; with mark, sets accessed on the way and, with D in mark, dirty at the leaf, as 4.8 says. */
+static void walk_tables(paddr_t from, vaddr_t va, struct walk *w, uint64_t mark) {
+    paddr_t table = from;
+    *w = (struct walk){.user = true, .write = true, .exec = true};
+    for (int level = 3;; level--) {
+        w->table[w->tables++] = (pfn_t)(table >> PAGE_SHIFT);
+        uint64_t *e = entry_at(table, va, level);
+        if (!(*e & P)) return;
+        check_entry(*e, va, level);
+        w->user &= (*e & U) != 0;
+        w->write &= (*e & W) != 0;
+        w->exec &= !(*e & NX);
+        bool leaf = level == 0 || (*e & PS);
+        *e |= mark & (leaf ? A | D : A);
+        if (leaf) {
+            w->present = true;
+            w->accessed = (*e & A) != 0;
+            w->dirty = (*e & D) != 0;
+            w->large = level == 1;
+            uint64_t inside = level == 1 ? va & 0x1ff000 : 0;
+            w->pfn = (pfn_t)(((*e & ADDRESS) + inside) >> PAGE_SHIFT);
+            return;
+        }
+        table = *e & ADDRESS;
+    }
+}
+
+void mmu_walk(paddr_t from, vaddr_t va, struct walk *w) {
+    walk_tables(from, va, w, 0);
+}
+
+/* ---- the TLB ---- */
+
+static struct translation *slot_of(vaddr_t page) {
+    uint32_t h = (uint32_t)((page >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ul >> 40);
+    for (uint32_t i = h % SLOTS;; i = (i + 1) % SLOTS)
+        if (tlb[i].va == page || tlb[i].va == 0) return &tlb[i];
+}
+
+static struct translation *tlb_find(vaddr_t page) {
+    struct translation *t = slot_of(page);
+    return t->va && t->pfn != NO_PFN ? t : NULL;
+}
+
+/* The slot stays taken, so that probing goes on past it; it only translates nothing any more. */
+static void tlb_forget(struct translation *t) {
+    reach[t->pfn]--;
+    t->pfn = NO_PFN;
+}
+
+static void forget_tables(void) {
+    while (nvia) via[via_list[--nvia]] = 0;
+}
+
+static void forget_all(void) {
+    while (nused) {
+        struct translation *t = &tlb[used[--nused]];
+        if (t->pfn != NO_PFN) reach[t->pfn]--;
+        *t = (struct translation){0};
+    }
+    forget_tables();
+}
+
+static void remember_tables(const struct walk *w) {
+    for (unsigned i = 0; i < w->tables; i++) {
+        pfn_t table = w->table[i];
+        if (via[table]) continue;
+        if (nvia == SLOTS) forget_tables();
+        via[table] = 1;
+        via_list[nvia++] = table;
+    }
+}
+
+/* A full TLB may drop what it likes: all of it, for simplicity. */
+static void tlb_remember(vaddr_t page, const struct walk *w) {
+    if (nused >= SLOTS / 2) forget_all();
+    struct translation *t = slot_of(page);
+    if (!t->va) used[nused++] = (uint32_t)(t - tlb);
+    else if (t->pfn != NO_PFN) tlb_forget(t);
+    *t = (struct translation){.va = page, .pfn = w->pfn, .write = w->write, .exec = w->exec,
+                              .dirty = w->dirty, .large = w->large};
+    reach[w->pfn]++;
+}
+
+static bool is_stale(const struct translation *t, struct walk *now) {
+    mmu_walk(root, t->va, now);
+    return !now->present || !now->user || now->pfn != t->pfn || (t->write && !now->write) || (t->exec && !now->exec);
+}
+
+static void check_translation(const struct translation *t) {
+    struct walk now;
+    if (!is_stale(t, &now)) return;
+    host_die("stale TLB: va %#lx still reaches frame %u%s%s; the tables say %s frame %u%s%s: a flush is missing", t->va,
+             t->pfn, t->write ? " W" : "", t->exec ? " X" : "", now.present ? "present," : "absent,", now.pfn,
+             now.write ? " W" : "", now.exec ? " X" : "");
+}
+
+unsigned mmu_stale(void) {
+    unsigned n = 0;
+    struct walk now;
+    for (unsigned i = 0; i < nused; i++) {
+        struct translation *t = &tlb[used[i]];
+        if (t->pfn != NO_PFN && is_stale(t, &now)) n++;
+    }
+    return n;
+}
+
+void mmu_check(void) {
+    for (unsigned i = 0; i < nused; i++)
+        if (tlb[used[i]].pfn != NO_PFN) check_translation(&tlb[used[i]]);
+}
+
+bool mmu_cached(vaddr_t va) {
+    return tlb_find(page_floor(va)) != NULL;
+}
+
+/* ---- accesses ---- */
+
+static bool permits(bool write, bool exec, int access) {
+    return access == FAULT_READ || (access == FAULT_WRITE ? write : exec);
+}
+
+static unsigned error_code(bool present, int access) {
+    return HOST_USER | (present ? HOST_PRESENT : 0) | (access == FAULT_WRITE ? HOST_WRITE : 0) |
+           (access == FAULT_EXEC ? HOST_FETCH : 0);
+}
+
+/* Fill from the tables: 0, or the fault. */
+static unsigned fill(vaddr_t va, int access, struct walk *w) {
+    mmu_walk(root, va, w);
+    remember_tables(w);
+    if (!w->present || !w->user || !permits(w->write, w->exec, access)) return error_code(w->present, access);
+    walk_tables(root, va, w, access == FAULT_WRITE ? A | D : A);
+    tlb_remember(page_floor(va), w);
+    return 0;
+}
+
+unsigned mmu_access(vaddr_t va, int access, void **byte) {
+    if (va >= 1ul << 47) return error_code(false, access); /* not user space: would be #GP or a fault at U=0 */
+    struct translation *t = tlb_find(page_floor(va));
+    struct walk w;
+    if (t) {
+        check_translation(t);
+        if (!permits(t->write, t->exec, access)) {
+            tlb_forget(t); /* 4.10.4.1: the fault itself invalidates */
+            return error_code(true, access);
+        }
+        w.pfn = t->pfn;
+    }
+    /* The first write through a clean translation goes to the tables again, to set dirty there. */
+    if (!t || (access == FAULT_WRITE && !t->dirty)) {
+        unsigned error = fill(va, access, &w);
+        if (error) return error;
+    }
+    *byte = (uint8_t *)phys_to_virt((paddr_t)w.pfn << PAGE_SHIFT) + (va & PAGE_MASK);
+    return 0;
+}
+
+void mmu_speculate(vaddr_t va) {
+    struct walk w;
+    if (va < PAGE_SIZE || va >= 1ul << 47 || tlb_find(page_floor(va))) return;
+    fill(va, FAULT_READ, &w);
+}
+
+/* ---- what the kernel tells the CPU ---- */
+
+paddr_t mmu_root(void) {
+    return root;
+}
+
+void mmu_load(paddr_t to) {
+    if ((to & PAGE_MASK) || !host_is_ram(to)) host_die("mmu_load(%#lx): not a frame", to);
+    forget_all();
+    root = to;
+}
+
+void mmu_flush_user(void) {
+    forget_all();
+}
+
+/* INVLPG drops a large page whole, whatever address inside it is named. */
+void mmu_flush_page(vaddr_t va) {
+    for (unsigned i = 0; i < nused; i++) {
+        struct translation *t = &tlb[used[i]];
+        if (t->large && t->pfn != NO_PFN && (t->va ^ va) >> 21 == 0) tlb_forget(t);
+    }
+    struct translation *t = tlb_find(page_floor(va));
+    if (t) tlb_forget(t);
+    forget_tables();
+}
+
+/* ---- for ram.c ---- */
+
+
+void mmu_reset(void) {
+    nused = nvia = 0;
+    memset(tlb, 0, sizeof(tlb));
+    free(reach);
+    free(via);
+    reach = calloc(MAX_FRAMES, sizeof(*reach));
+    via = calloc(MAX_FRAMES, sizeof(*via));
+    if (!reach || !via) host_die("no memory for the MMU");
+}
+
+static vaddr_t who_reaches(pfn_t pfn) {
+    for (unsigned i = 0; i < nused; i++)
+        if (tlb[used[i]].pfn == pfn) return tlb[used[i]].va;
+    return 0;
+}
+
+void mmu_forbid_free(pfn_t pfn) {
+    if (reach[pfn]) host_die("frame %u is freed while the TLB still translates va %#lx to it", pfn, who_reaches(pfn));
+    if (pfn == root >> PAGE_SHIFT) host_die("frame %u is freed while it is the root table that runs", pfn);
+    if (via[pfn]) host_die("table in frame %u is freed while the paging-structure caches may still use it", pfn);
+}

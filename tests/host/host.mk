@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) The Holdfast authors
+#
+# Host tests: the parts of the kernel that need no machine, in ordinary processes under the address and
+# undefined-behaviour sanitizers. tests/host/test_NAME.c is one program; it links what it uses of mm/,
+# arch/host/, the very pmap.c of arch/x86_64/, boot's map and the support files, all in one archive.
+#
+#   make test-host             all of them; CC=clang with the other compiler; JUNIT as for make test
+#   make soak-host             the model-based test for longer: SEED=number STEPS=number
+#
+# Under DEBUG the costly assertions of mm/ are on: host tests always have them.
+
+HB := $(B)/host
+HOST_SRC := $(wildcard mm/*.c arch/host/*.c) arch/x86_64/pmap.c \
+    $(filter-out $(wildcard tests/host/test_*.c) tests/host/model.c,$(wildcard tests/host/*.c)) \
+    $(wildcard boot/memmap.c kernel/cpio.c)
+HOST_TESTS := $(patsubst tests/host/%.c,$(HB)/%,$(wildcard tests/host/test_*.c tests/host/model.c))
+
+HOST_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_CFLAGS := -std=gnu17 -O1 -g $(WARN) -DDEBUG -I. -Iarch/host -I$(B)/gen \
+    -fno-strict-aliasing -fno-omit-frame-pointer -fno-common -D_GNU_SOURCE $(HOST_SAN)
+
+$(HB)/obj/%.o: %.c $(KGEN)
+	$(call say,HOSTCC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(HB)/libhost.a: $(HOST_SRC:%.c=$(HB)/obj/%.o)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar crs $@ $^
+
+$(HOST_TESTS): $(HB)/%: $(HB)/obj/tests/host/%.o $(HB)/libhost.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(HOST_SAN) -o $@ $^
+
+.SECONDARY: $(HOST_TESTS:$(HB)/%=$(HB)/obj/tests/host/%.o)
+-include $(shell find $(HB) -name '*.d' 2>/dev/null)
+
+# A leak checker has nothing to see here (memory is frames) and cannot run under every tracer.
+HOST_ENV := ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:print_legend=0 UBSAN_OPTIONS=print_stacktrace=1
+
+host: $(HOST_TESTS) ## build the host tests
+test-host: $(HOST_TESTS) ## mm/ in a process, under sanitizers (SEED=number, CC=clang)
+	@$(HOST_ENV) SEED=$(SEED) prove $(if $(V),-v) -j 2 $(sort $(HOST_TESTS))
+soak-host: $(HB)/model ## the model-based test for longer (SEED=number, STEPS=number)
+	@$(HOST_ENV) $(HB)/model --seed $(or $(SEED),$$(date +%s)) --steps $(or $(STEPS),200000)
+.PHONY: host test-host soak-host
