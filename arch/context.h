@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct trapframe;
+#include "arch/trap.h"
 
 struct context {
     uint64_t rsp;       /* valid while not running */

@@ -25,6 +25,7 @@
 #include "arch/context.h"
 #include "arch/cpu.h"
 #include "kernel/sync.h"
+#include "mm/types.h"
 
 struct process;
 struct space;
@@ -42,6 +43,7 @@ struct thread {
     bool timed_out;                 /* S: the deadline woke it */
     bool interruptible;             /* S: sleeping, and a signal may wake it */
     bool waiting;                   /* G: on a waitlist */
+    bool wait_shared;               /* G: for an rwlock, shared */
     uint32_t attention;             /* ATTENTION_*: something to do before ring 3. Set atomically, by anyone under P */
     struct process *process;        /* -: NULL for a kernel thread */
     struct space *space;            /* -: what the CPU must have loaded while it runs; NULL: any */
@@ -49,7 +51,7 @@ struct thread {
     struct thread *run_next;        /* S: run queue */
     struct thread *wait_next, *wait_prev; /* G */
     uint64_t deadline;              /* S */
-    RB_ENTRY(thread) timer;         /* S: by (deadline, tid) */
+    RB_ENTRY(thread) timer;         /* S: by (deadline, address) */
     uint64_t since;                 /* S: clock_now() when it was last given the CPU */
     uint64_t runtime;               /* S: nanoseconds on a CPU before `since` */
     uint64_t switches[2];           /* S: [0] it slept, [1] it was preempted or yielded */
@@ -60,7 +62,8 @@ struct thread {
     void (*fn)(void *);             /* -: a kernel thread's function */
     void *arg;
     const char *name;               /* -: constant string */
-    struct kstack *stack;           /* - */
+    vaddr_t stack;                  /* -: lowest address of its kernel stack; 0: the boot stack */
+    struct thread *dead_next;       /* S */
 };
 
 #define ATTENTION_SIGNAL 1u /* an unblocked signal that is not ignored is pending */
@@ -88,7 +91,9 @@ unsigned thread_count(void);
 
 /* ---- for the process half of kernel/ ---- */
 
-/* The boot flow of control becomes the first thread (and later the idle thread). Before any lock is contended. */
+/* The boot flow of control becomes the first thread: before any sleeping lock is taken. */
+void thread_init_boot(void);
+/* Caches and the idle thread: after mm_init. */
 void thread_init(void);
 /* A user thread of a process, not yet ready, its trap frame unwritten. NULL: no memory. */
 struct thread *thread_create_user(struct process *, int tid);

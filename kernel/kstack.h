@@ -1,0 +1,19 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Kernel stacks, each with unmapped pages below it.
+ */
+#pragma once
+
+#include "mm/types.h"
+
+#define KSTACK_SIZE  (4 * PAGE_SIZE)
+#define KSTACK_STEP  (2 * KSTACK_SIZE) /* as much again lies unmapped below it */
+#define KSTACK_MAX   4096u             /* threads at one time */
+#define KSTACK_CACHE 16u               /* kept mapped for the next thread */
+
+/* The lowest address of a stack of KSTACK_SIZE bytes; 0: no memory, or KSTACK_MAX are out. Contents unspecified. */
+vaddr_t kstack_alloc(void);
+void kstack_free(vaddr_t stack);
+void kstack_init(void);

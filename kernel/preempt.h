@@ -1,0 +1,33 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Keeping the CPU: while cpu->preempt_off is not zero, no other thread runs on this CPU.
+ *
+ * The counter is changed by single instructions on GS, so that a thread that is moved to another CPU in
+ * between never changes the wrong one. Whoever takes it back to zero pays a switch that came due.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "arch/cpu.h"
+
+/* The slow half of preempt_enable: a switch is due. Does nothing with interrupts off: they have their own end. */
+void sched_preempt(void);
+
+static inline void preempt_disable(void) {
+    __asm__ volatile("incl %%gs:%c0" ::"i"(offsetof(struct cpu, preempt_off)) : "memory", "cc");
+}
+
+/* Takes one back without looking whether a switch is due: for the scheduler itself. True: it was the last. */
+static inline bool preempt_enable_quiet(void) {
+    bool last;
+    __asm__ volatile("decl %%gs:%c1" : "=@ccz"(last) : "i"(offsetof(struct cpu, preempt_off)) : "memory");
+    return last;
+}
+
+static inline void preempt_enable(void) {
+    if (preempt_enable_quiet() && __builtin_expect(cpu_this()->resched, 0)) sched_preempt();
+}

@@ -1,0 +1,236 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * The locks of kernel/sync.h over the scheduler.
+ *
+ * A sleeping lock is handed over: whoever unlocks gives it to the first waiter before that thread even
+ * runs. So waiters are served in order, nobody overtakes, and no wake-up can be lost. An rwlock's waiters
+ * stand in one line, readers and writers as they came: a writer waits for those before it alone, and
+ * readers that stand together go in together.
+ *
+ * LOCKING  a sleeping lock's guard is a spinlock around its few words; cond.guard before mutex.guard.
+ * MISSING  lock-order checking; priority inheritance.
+ */
+#include "kernel/sync.h"
+
+#include "kernel/assert.h"
+#include "kernel/preempt.h"
+#include "kernel/sched.h"
+#include "kernel/waitq.h"
+
+/* ---- spinlocks ---- */
+
+void spin_init(struct spinlock *l, const char *name) {
+    *l = (struct spinlock){.name = name};
+}
+
+static inline void acquire(struct spinlock *l) {
+    struct cpu *cpu = cpu_this();
+    while (__builtin_expect(__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE), 0)) {
+        if (l->owner == cpu) panic("spinlock %s taken twice", l->name);
+        while (__atomic_load_n(&l->held, __ATOMIC_RELAXED)) __builtin_ia32_pause();
+    }
+    l->owner = cpu;
+}
+
+static inline void release(struct spinlock *l) {
+    DEBUG_ASSERT(l->owner == cpu_this());
+    l->owner = NULL;
+    __atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
+}
+
+void spin_lock(struct spinlock *l) {
+    preempt_disable();
+    acquire(l);
+}
+
+void spin_unlock(struct spinlock *l) {
+    release(l);
+    preempt_enable();
+}
+
+bool spin_held(const struct spinlock *l) {
+    return l->held && l->owner == cpu_this();
+}
+
+uint64_t spin_lock_irq(struct spinlock *l) {
+    uint64_t saved = irq_save();
+    preempt_disable();
+    acquire(l);
+    return saved;
+}
+
+void spin_unlock_irq(struct spinlock *l, uint64_t saved) {
+    release(l);
+    irq_restore(saved);
+    preempt_enable();
+}
+
+/* ---- mutex ---- */
+
+void mutex_init(struct mutex *m, const char *name) {
+    *m = (struct mutex){.name = name};
+    spin_init(&m->guard, name);
+}
+
+void mutex_lock(struct mutex *m) {
+    might_sleep();
+    spin_lock(&m->guard);
+    if (!m->owner) {
+        m->owner = current();
+    } else {
+        if (m->owner == current()) panic("mutex %s taken twice", m->name);
+        sched_sleep(&m->waiters, &m->guard, NO_DEADLINE, false);
+        ASSERT(m->owner == current());
+    }
+    spin_unlock(&m->guard);
+}
+
+bool mutex_trylock(struct mutex *m) {
+    spin_lock(&m->guard);
+    bool taken = !m->owner;
+    if (taken) m->owner = current();
+    spin_unlock(&m->guard);
+    return taken;
+}
+
+void mutex_unlock(struct mutex *m) {
+    spin_lock(&m->guard);
+    ASSERT(m->owner == current());
+    m->owner = sched_wake_first(&m->waiters);
+    spin_unlock(&m->guard);
+}
+
+bool mutex_held(const struct mutex *m) {
+    return m->owner == current();
+}
+
+/* ---- rwlock ---- */
+
+void rw_init(struct rwlock *l, const char *name) {
+    *l = (struct rwlock){.name = name};
+    spin_init(&l->guard, name);
+}
+
+static void rw_sleep(struct rwlock *l, bool shared) {
+    current()->wait_shared = shared;
+    sched_sleep(&l->waiters, &l->guard, NO_DEADLINE, false);
+}
+
+/* The lock has changed hands: let in whoever may be in now, from the head of the line. */
+static void rw_pass_locked(struct rwlock *l) {
+    struct thread *t;
+    while ((t = l->waiters.head) && !l->writer) {
+        if (!t->wait_shared && l->readers) return;
+        if (t->wait_shared) l->readers++;
+        else l->writer = t;
+        sched_wake_waiter(&l->waiters, t);
+    }
+}
+
+void rw_lock_shared(struct rwlock *l) {
+    might_sleep();
+    spin_lock(&l->guard);
+    if (l->writer == current()) panic("rwlock %s: its writer reads", l->name);
+    if (l->writer || l->waiters.head) rw_sleep(l, true);
+    else l->readers++;
+    spin_unlock(&l->guard);
+}
+
+void rw_unlock_shared(struct rwlock *l) {
+    spin_lock(&l->guard);
+    ASSERT(l->readers > 0);
+    if (--l->readers == 0) rw_pass_locked(l);
+    spin_unlock(&l->guard);
+}
+
+void rw_lock(struct rwlock *l) {
+    might_sleep();
+    spin_lock(&l->guard);
+    if (l->writer == current()) panic("rwlock %s taken twice", l->name);
+    if (l->writer || l->readers) rw_sleep(l, false);
+    else l->writer = current();
+    spin_unlock(&l->guard);
+}
+
+void rw_unlock(struct rwlock *l) {
+    spin_lock(&l->guard);
+    ASSERT(l->writer == current());
+    l->writer = NULL;
+    rw_pass_locked(l);
+    spin_unlock(&l->guard);
+}
+
+void rw_downgrade(struct rwlock *l) {
+    spin_lock(&l->guard);
+    ASSERT(l->writer == current());
+    l->writer = NULL;
+    l->readers = 1;
+    rw_pass_locked(l);
+    spin_unlock(&l->guard);
+}
+
+bool rw_held(const struct rwlock *l) {
+    return l->writer == current();
+}
+
+/* ---- cond ---- */
+
+void cond_init(struct cond *c, const char *name) {
+    *c = (struct cond){.name = name};
+    spin_init(&c->guard, name);
+}
+
+int cond_wait_until(struct cond *c, struct mutex *m, uint64_t deadline, bool interruptible) {
+    might_sleep();
+    spin_lock(&c->guard);
+    mutex_unlock(m);
+    int error = sched_sleep(&c->waiters, &c->guard, deadline, interruptible);
+    spin_unlock(&c->guard);
+    mutex_lock(m);
+    return error;
+}
+
+void cond_wait(struct cond *c, struct mutex *m) {
+    cond_wait_until(c, m, NO_DEADLINE, false);
+}
+
+void cond_signal(struct cond *c) {
+    spin_lock(&c->guard);
+    sched_wake_first(&c->waiters);
+    spin_unlock(&c->guard);
+}
+
+void cond_broadcast(struct cond *c) {
+    spin_lock(&c->guard);
+    while (sched_wake_first(&c->waiters)) {}
+    spin_unlock(&c->guard);
+}
+
+/* ---- wait queues ---- */
+
+void waitq_init(struct waitq *q, const char *name) {
+    *q = (struct waitq){0};
+    spin_init(&q->lock, name);
+}
+
+uint64_t waitq_lock(struct waitq *q) {
+    return spin_lock_irq(&q->lock);
+}
+
+void waitq_unlock(struct waitq *q, uint64_t saved) {
+    spin_unlock_irq(&q->lock, saved);
+}
+
+int waitq_sleep(struct waitq *q, uint64_t deadline, bool interruptible) {
+    return sched_sleep(&q->waiters, &q->lock, deadline, interruptible);
+}
+
+void waitq_wake_one(struct waitq *q) {
+    sched_wake_first(&q->waiters);
+}
+
+void waitq_wake_all(struct waitq *q) {
+    while (sched_wake_first(&q->waiters)) {}
+}

@@ -1,0 +1,145 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Making threads and burying them.
+ *
+ * The vector registers' area of a user thread lies at the upper end of its kernel stack, above the trap
+ * frame, so that a thread costs one stack and one descriptor:
+ *
+ *      stack                                     stack_top           stack + KSTACK_SIZE
+ *        | ... kernel frames ...  | trap frame  |  XSAVE area      |
+ *
+ * LOCKING  the count is atomic; everything else belongs to the thread or the scheduler.
+ */
+#include "kernel/thread.h"
+
+#include "kernel/assert.h"
+#include "kernel/kstack.h"
+#include "kernel/preempt.h"
+#include "kernel/process.h"
+#include "kernel/sched.h"
+#include "kernel/trap.h"
+#include "mm/mm.h"
+
+static struct cache threads;
+static unsigned count;
+static int kernel_tid;
+static struct thread boot_thread = {.name = "boot", .state = THREAD_RUNNING, .deadline = NO_DEADLINE};
+
+unsigned thread_count(void) {
+    return __atomic_load_n(&count, __ATOMIC_RELAXED);
+}
+
+bool thread_should_stop(void) {
+    return __atomic_load_n(&current()->attention, __ATOMIC_RELAXED) & ATTENTION_KILL;
+}
+
+/* ---- start-up ---- */
+
+void thread_init_boot(void) {
+    struct cpu *cpu = cpu_this();
+    cpu->thread = cpu->idle = &boot_thread;
+    count = 1;
+    sched_init();
+    kstack_init();
+}
+
+static void idle_loop(void *arg) {
+    (void)arg;
+    for (;;) {
+        irq_disable();
+        if (cpu_this()->resched) {
+            irq_enable();
+            yield_point();
+        } else {
+            cpu_idle();
+        }
+    }
+}
+
+static struct thread *thread_alloc(const char *name, int tid);
+static void kernel_entry(void *arg);
+
+/* The idle thread is on no queue: it runs when the boot thread first sleeps or ends. */
+void thread_init(void) {
+    cache_init(&threads, "thread", sizeof(struct thread));
+    struct thread *idle = thread_alloc("idle", 0);
+    if (!idle) panic("no memory for the idle thread");
+    idle->fn = idle_loop;
+    context_init(&idle->context, idle->context.stack_top, kernel_entry, idle);
+    cpu_this()->idle = idle;
+}
+
+/* ---- making one ---- */
+
+static struct thread *thread_alloc(const char *name, int tid) {
+    struct thread *t = cache_alloc_zero(&threads);
+    if (!t) return NULL;
+    t->stack = kstack_alloc();
+    if (!t->stack) {
+        cache_free(&threads, t);
+        return NULL;
+    }
+    t->name = name;
+    t->tid = tid;
+    t->deadline = NO_DEADLINE;
+    t->state = THREAD_SLEEPING;
+    t->context.stack_top = t->stack + KSTACK_SIZE;
+    __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);
+    return t;
+}
+
+void thread_reclaim(struct thread *t) {
+    __atomic_sub_fetch(&count, 1, __ATOMIC_RELAXED);
+    if (t == &boot_thread) return;
+    kstack_free(t->stack);
+    cache_free(&threads, t);
+}
+
+void thread_discard(struct thread *t) {
+    thread_reclaim(t);
+}
+
+_Noreturn void thread_exit(void) {
+    preempt_disable();
+    sched_exit();
+}
+
+static void kernel_entry(void *arg) {
+    struct thread *t = arg;
+    sched_begin();
+    t->fn(t->arg);
+    thread_exit();
+}
+
+struct thread *thread_create_kernel(const char *name, void (*fn)(void *), void *arg) {
+    struct thread *t = thread_alloc(name, __atomic_sub_fetch(&kernel_tid, 1, __ATOMIC_RELAXED));
+    if (!t) return NULL;
+    t->fn = fn;
+    t->arg = arg;
+    context_init(&t->context, t->context.stack_top, kernel_entry, t);
+    sched_start(t);
+    return t;
+}
+
+static void user_entry(void *arg) {
+    struct thread *t = arg;
+    struct trapframe *tf = context_frame(&t->context);
+    sched_begin();
+    irq_disable();
+    user_return(tf);
+    context_enter_user(tf);
+}
+
+struct thread *thread_create_user(struct process *p, int tid) {
+    struct thread *t = thread_alloc("user", tid);
+    if (!t) return NULL;
+    size_t fpu = (fpu_size() + 63) & ~63ul;
+    t->context.stack_top -= fpu;
+    t->context.fpu = (void *)t->context.stack_top;
+    t->process = t->serves = p;
+    t->space = p->space;
+    context_init(&t->context, t->context.stack_top - sizeof(struct trapframe), user_entry, t);
+    return t;
+}

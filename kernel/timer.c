@@ -1,0 +1,79 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Deadlines of sleeping threads, and the end of slices: all that the one-shot clock is armed for.
+ *
+ * The clock is armed lazily. A timer that is taken back leaves it as it is, and a slice that nobody needs
+ * any more runs out for nothing: an interrupt too many now and then is cheaper than programming the timer
+ * at each wake-up.
+ *
+ * LOCKING  everything under the run queue's lock (S).
+ */
+#include "arch/clock.h"
+#include "kernel/runqueue.h"
+
+/* Earliest first; threads with the same deadline in the order of their addresses. */
+static int timer_order(struct thread *a, struct thread *b) {
+    if (a->deadline != b->deadline) return a->deadline < b->deadline ? -1 : 1;
+    return (a > b) - (a < b);
+}
+
+RB_PROTOTYPE(timer_tree, thread, timer, timer_order)
+RB_GENERATE(timer_tree, thread, timer, timer_order)
+
+void timer_init(struct runqueue *rq) {
+    RB_INIT(&rq->timers);
+    rq->armed = rq->tick = NO_DEADLINE;
+}
+
+static void arm_locked(struct runqueue *rq, uint64_t when) {
+    if (when >= rq->armed) return;
+    rq->armed = when;
+    clock_arm(when);
+}
+
+void timer_add_locked(struct runqueue *rq, struct thread *t) {
+    RB_INSERT(timer_tree, &rq->timers, t);
+    arm_locked(rq, t->deadline);
+}
+
+void timer_remove_locked(struct runqueue *rq, struct thread *t) {
+    RB_REMOVE(timer_tree, &rq->timers, t);
+}
+
+void timer_slice_locked(struct runqueue *rq) {
+    if (rq->tick != NO_DEADLINE) return;
+    rq->tick = clock_now() + SLICE_NS;
+    arm_locked(rq, rq->tick);
+}
+
+static void wake_due_locked(struct runqueue *rq, uint64_t now) {
+    struct thread *t;
+    while ((t = RB_MIN(timer_tree, &rq->timers)) && t->deadline <= now) {
+        RB_REMOVE(timer_tree, &rq->timers, t);
+        t->timed_out = true;
+        runqueue_ready_locked(rq, t);
+    }
+}
+
+/* A slice is over: the next one's turn, unless the running thread has only just been given the CPU. */
+static void end_slice_locked(struct runqueue *rq, uint64_t now) {
+    rq->tick = NO_DEADLINE;
+    if (!rq->ready) return;
+    if (now - cpu_this()->thread->since >= SLICE_NS / 2) cpu_this()->resched = true;
+    rq->tick = now + SLICE_NS;
+}
+
+void clock_expired(void) {
+    struct runqueue *rq = runqueue_this();
+    uint64_t saved = spin_lock_irq(&rq->lock);
+    uint64_t now = clock_now();
+    rq->armed = NO_DEADLINE;
+    wake_due_locked(rq, now);
+    if (rq->tick <= now) end_slice_locked(rq, now);
+    struct thread *first = RB_MIN(timer_tree, &rq->timers);
+    if (first) arm_locked(rq, first->deadline);
+    if (rq->tick != NO_DEADLINE) arm_locked(rq, rq->tick);
+    spin_unlock_irq(&rq->lock, saved);
+}
