@@ -15,6 +15,7 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/object.h"
+#include "mm/range.h"
 #include "mm/types.h"
 
 struct space;
@@ -110,7 +111,7 @@ struct lock_job {
     uint64_t pages_done, pages_all;
     bool on_fault, privileged, begun;
     uint64_t charged;        /* pages that begin charged */
-    struct range_hold *hold;
+    struct range_hold hold;
 };
 
 void lock_job_init(struct lock_job *, struct space *, vaddr_t addr, uint64_t len, bool on_fault, bool privileged);
@@ -140,6 +141,16 @@ struct space_stats {
     int future;              /* MCL_FUTURE and MCL_ONFAULT bits in force */
 };
 void space_get_stats(struct space *, struct space_stats *);
+
+/* Every region in ascending order, for /proc: a snapshot of one region a call. va: where to look; returns false at the end. */
+struct region_info {
+    vaddr_t start, end;
+    int prot;                /* PROT_* */
+    bool shared, locked, on_fault, stack;
+    uint64_t offset;         /* bytes into the object */
+    struct object *object;   /* identity only: no reference */
+};
+bool space_region_at(struct space *, vaddr_t va, struct region_info *);
 
 struct mm_stats {
     struct frame_stats frames;

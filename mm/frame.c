@@ -1,0 +1,242 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Frames: states, references, pins, and the promise that keeps page faults from failing.
+ *
+ *      total = free + kernel + cache + table + anon + shared              (I1)
+ *      given = table + anon + shared <= promised
+ *      free >= promised - given                                           (a promised frame is always there)
+ *
+ * So an allocation in a promised state cannot fail, an allocation in any other must leave
+ * (promised - given) frames free, and a new promise must find that many more. KERNEL_SHARE of RAM is
+ * kept out of promises, for the kernel's own objects.
+ *
+ * Descriptors stand in one table at the top of RAM, indexed by frame number: 16 bytes for 4096, 0.4 %.
+ * The table costs nothing until a chunk of memory is first used (mm/buddy.c).
+ *
+ * LOCKING  frame_lock (spin, leaf) guards buddy lists, counts and promises. refs and pins are atomic.
+ */
+#include "mm/frame.h"
+
+#include <asm/errno.h>
+
+#include "arch/mmu.h"
+#include "boot/bootinfo.h"
+#include "kernel/assert.h"
+#include "kernel/inject.h"
+#include "kernel/sync.h"
+#include "libc/core/string.h"
+#include "mm/buddy.h"
+
+#define KERNEL_SHARE 64  /* one frame in so many is never promised */
+#define LOW_MEMORY   0x100000ul
+#define TAKEN        4   /* pieces of RAM that are in use at boot */
+
+static struct spinlock frame_lock;
+static struct frame *table;
+static struct frame_range usable[BOOT_RANGES + TAKEN];
+static unsigned nusable;
+static uint64_t total, promised, kernel_reserve, pins;
+static uint64_t count[FRAME_STATES];
+
+pfn_t zero_pfn;
+
+static bool is_promised(enum frame_state state) {
+    return state >= FRAME_TABLE;
+}
+
+static uint64_t outstanding(void) {
+    return promised - (count[FRAME_TABLE] + count[FRAME_ANON] + count[FRAME_SHARED]);
+}
+
+/* ---- boot: from the loader's map to usable ranges ---- */
+
+/* Cut [start, end) out of the usable ranges. */
+static void take_out(paddr_t start, paddr_t end) {
+    pfn_t from = (pfn_t)(start >> PAGE_SHIFT), to = (pfn_t)(page_ceil(end) >> PAGE_SHIFT);
+    for (unsigned i = 0; i < nusable && from < to; i++) {
+        struct frame_range r = usable[i];
+        if (to <= r.start || from >= r.end) continue;
+        unsigned pieces = (r.start < from) + (r.end > to);
+        ASSERT(nusable + pieces - 1 <= sizeof(usable) / sizeof(usable[0]));
+        memmove(&usable[i + pieces], &usable[i + 1], (nusable - i - 1) * sizeof(r));
+        if (r.start < from) usable[i] = (struct frame_range){r.start, from};
+        if (r.end > to) usable[i + pieces - 1] = (struct frame_range){to, r.end};
+        nusable = nusable + pieces - 1;
+        i = i + pieces - 1; /* wraps to -1 when nothing is left of the first */
+    }
+}
+
+/* The table covers frame 0 to the last chunk with RAM; it stands at the end of the highest range that has room. */
+static struct frame *place_table(void) {
+    uint64_t frames = usable[nusable - 1].end;
+    uint64_t chunk = 1ul << FRAME_MAX_ORDER;
+    uint64_t need = page_ceil((frames + chunk - 1) / chunk * chunk * sizeof(struct frame)) >> PAGE_SHIFT;
+    for (unsigned i = nusable; i-- > 0;) {
+        struct frame_range *r = &usable[i];
+        if (r->end - r->start < need) continue;
+        paddr_t at = (paddr_t)(r->end - need) << PAGE_SHIFT;
+        take_out(at, at + (need << PAGE_SHIFT));
+        return phys_to_virt(at);
+    }
+    panic("not enough memory: no room for the %lu KiB frame table", need * (PAGE_SIZE / 1024));
+}
+
+void frame_init(const struct boot_info *bi) {
+    spin_init(&frame_lock, "frame");
+    memset(count, 0, sizeof(count));
+    nusable = 0;
+    promised = pins = total = 0;
+    for (unsigned i = 0; i < bi->nranges; i++)
+        usable[nusable++] = (struct frame_range){(pfn_t)(bi->ram[i].start >> PAGE_SHIFT), (pfn_t)(bi->ram[i].end >> PAGE_SHIFT)};
+    take_out(0, LOW_MEMORY);
+    take_out(bi->kernel_start, bi->kernel_end);
+    take_out(bi->initrd_start, bi->initrd_end);
+    take_out(bi->early_used_start, bi->early_used_end);
+    if (nusable == 0) panic("not enough memory: no usable RAM in the loader's map");
+    table = place_table();
+    for (unsigned i = 0; i < nusable; i++) total += usable[i].end - usable[i].start;
+    count[FRAME_FREE] = total;
+    kernel_reserve = total / KERNEL_SHARE;
+    buddy_init(table, usable, nusable);
+    zero_pfn = frame_alloc_zero(FRAME_KERNEL);
+    ASSERT(zero_pfn != NO_PFN);
+}
+
+/* ---- one frame ---- */
+
+struct frame *frame_of(pfn_t pfn) {
+    return &table[pfn];
+}
+
+void *frame_addr(pfn_t pfn) {
+    return phys_to_virt((paddr_t)pfn << PAGE_SHIFT);
+}
+
+pfn_t frame_number(const void *addr) {
+    return (pfn_t)(virt_to_phys(addr) >> PAGE_SHIFT);
+}
+
+static pfn_t take(enum frame_state state, unsigned order) {
+    uint64_t n = 1ul << order;
+    spin_lock(&frame_lock);
+    pfn_t pfn = NO_PFN;
+    if (count[FRAME_FREE] >= n + (is_promised(state) ? 0 : outstanding())) pfn = buddy_take(order);
+    if (pfn != NO_PFN) {
+        count[FRAME_FREE] -= n;
+        count[state] += n;
+        DEBUG_ASSERT(table[pfn].refs == 0 && table[pfn].pins == 0);
+        table[pfn].state = (uint8_t)state;
+        table[pfn].refs = 1;
+    }
+    spin_unlock(&frame_lock);
+    if (pfn != NO_PFN) MACHINE_FRAME_GIVEN(pfn, order);
+    return pfn;
+}
+
+pfn_t frame_alloc(enum frame_state state) {
+    bool sure = is_promised(state);
+    if (!sure && inject(INJECT_FRAME)) return NO_PFN;
+    pfn_t pfn = take(state, 0);
+    if (sure && pfn == NO_PFN) panic("a promised frame is not there: %lu promised, %lu free", promised, count[FRAME_FREE]);
+    return pfn;
+}
+
+pfn_t frame_alloc_zero(enum frame_state state) {
+    pfn_t pfn = frame_alloc(state);
+    if (pfn != NO_PFN) memset(frame_addr(pfn), 0, PAGE_SIZE);
+    return pfn;
+}
+
+pfn_t frame_alloc_block(unsigned order) {
+    ASSERT(order <= FRAME_MAX_ORDER);
+    if (inject(INJECT_FRAME)) return NO_PFN;
+    return take(FRAME_KERNEL, order);
+}
+
+static void give_back(pfn_t pfn) {
+    struct frame *f = &table[pfn];
+    ASSERT(f->pins == 0 && f->state != FRAME_ABSENT && f->state != FRAME_FREE);
+    uint64_t n = 1ul << f->order;
+#ifdef DEBUG
+    memset(frame_addr(pfn), 0xdf, n * PAGE_SIZE);
+#endif
+    MACHINE_FRAME_FREED(pfn, f->order);
+    spin_lock(&frame_lock);
+    count[f->state] -= n;
+    count[FRAME_FREE] += n;
+    buddy_put(pfn, f->order);
+    spin_unlock(&frame_lock);
+}
+
+void frame_hold(pfn_t pfn) {
+    uint32_t before = __atomic_fetch_add(&table[pfn].refs, 1, __ATOMIC_RELAXED);
+    ASSERT(before != 0 && before != UINT32_MAX);
+}
+
+void frame_drop(pfn_t pfn) {
+    uint32_t before = __atomic_fetch_sub(&table[pfn].refs, 1, __ATOMIC_ACQ_REL);
+    ASSERT(before != 0);
+    if (before == 1) give_back(pfn);
+}
+
+void frame_pin(pfn_t pfn) {
+    frame_hold(pfn);
+    uint16_t before = __atomic_fetch_add(&table[pfn].pins, 1, __ATOMIC_RELAXED);
+    ASSERT(before != UINT16_MAX);
+    __atomic_fetch_add(&pins, 1, __ATOMIC_RELAXED);
+}
+
+void frame_unpin(pfn_t pfn) {
+    uint16_t before = __atomic_fetch_sub(&table[pfn].pins, 1, __ATOMIC_RELAXED);
+    ASSERT(before != 0);
+    __atomic_fetch_sub(&pins, 1, __ATOMIC_RELAXED);
+    frame_drop(pfn);
+}
+
+/* ---- promises ---- */
+
+int frame_promise(uint64_t n) {
+    if (n == 0) return 0;
+    if (inject(INJECT_RESERVE)) return -ENOMEM;
+    spin_lock(&frame_lock);
+    uint64_t spoken_for = outstanding() + kernel_reserve;
+    bool ok = count[FRAME_FREE] > spoken_for && n <= count[FRAME_FREE] - spoken_for;
+    if (ok) promised += n;
+    spin_unlock(&frame_lock);
+    return ok ? 0 : -ENOMEM;
+}
+
+void frame_unpromise(uint64_t n) {
+    spin_lock(&frame_lock);
+    ASSERT(n <= promised);
+    promised -= n;
+    ASSERT(promised >= count[FRAME_TABLE] + count[FRAME_ANON] + count[FRAME_SHARED]);
+    spin_unlock(&frame_lock);
+}
+
+/* ---- what there is to see ---- */
+
+void frame_get_stats(struct frame_stats *s) {
+    spin_lock(&frame_lock);
+    memcpy(s->count, count, sizeof(count));
+    s->total = total;
+    s->promised = promised;
+    s->given = count[FRAME_TABLE] + count[FRAME_ANON] + count[FRAME_SHARED];
+    s->pins = pins;
+    spin_unlock(&frame_lock);
+}
+
+pfn_t frame_next_initialised(pfn_t pfn) {
+    for (pfn_t end = usable[nusable - 1].end; pfn < end; pfn++)
+        if (buddy_initialised(pfn)) return pfn;
+    return NO_PFN;
+}
+
+uint64_t frame_count_free(void) {
+    spin_lock(&frame_lock);
+    uint64_t n = buddy_count_listed() + buddy_count_untouched();
+    spin_unlock(&frame_lock);
+    return n;
+}

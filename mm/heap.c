@@ -1,0 +1,170 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Object caches over slabs of one frame, and the heap over caches (Bonwick, "The Slab Allocator", 1994).
+ *
+ *      one frame
+ *     +------+-------+-------+-------+------+
+ *     | slab | obj 0 | obj 1 |  ...  | slop |     slab.free -> a free object -> the next ... (first word)
+ *     +------+-------+-------+-------+------+
+ *
+ * A slab is on its cache's partial list while it has a free object; a full one is on none, and comes back
+ * when one of its objects is freed; an empty one gives its frame back at once, so that the free frames
+ * are back at their baseline as soon as the objects are (contract I8).
+ *
+ * An object never starts at a frame's start, where the slab's head is: so heap_free tells a block of whole
+ * frames (page-aligned) from an object.
+ *
+ * LOCKING  cache.lock (spin), above frame_lock.
+ * Missing on purpose: per-CPU magazines and slab colouring.
+ */
+#include "mm/heap.h"
+
+#include "kernel/assert.h"
+#include "kernel/inject.h"
+#include "libc/core/string.h"
+#include "mm/frame.h"
+
+struct slab {
+    struct cache *cache;
+    struct slab *next, *prev; /* on the partial list */
+    void *free;               /* first free object; the next one's address is in its first word */
+    uint32_t in_use;
+    uint32_t fresh;           /* objects from here on were never handed out: no list to build */
+};
+
+#define SLAB_HEAD 64
+_Static_assert(sizeof(struct slab) <= SLAB_HEAD, "objects stay 16-aligned");
+
+#define POISON 0xdb
+
+static void partial_push(struct cache *c, struct slab *s) {
+    s->prev = NULL;
+    s->next = c->partial;
+    if (s->next) s->next->prev = s;
+    c->partial = s;
+}
+
+static void partial_remove(struct cache *c, struct slab *s) {
+    if (s->prev)
+        s->prev->next = s->next;
+    else
+        c->partial = s->next;
+    if (s->next) s->next->prev = s->prev;
+}
+
+void cache_init(struct cache *c, const char *name, size_t size) {
+    spin_init(&c->lock, name);
+    c->name = name;
+    c->size = (uint32_t)((size + 15) & ~15ul);
+    c->per_slab = (uint32_t)(PAGE_SIZE - SLAB_HEAD) / c->size;
+    ASSERT(c->per_slab >= 2);
+    c->partial = NULL;
+    c->live = c->slabs = 0;
+}
+
+static struct slab *slab_make(struct cache *c) {
+    pfn_t pfn = frame_alloc(FRAME_KERNEL);
+    if (pfn == NO_PFN) return NULL;
+    struct slab *s = frame_addr(pfn);
+    *s = (struct slab){.cache = c};
+    partial_push(c, s);
+    c->slabs++;
+    return s;
+}
+
+static void *slab_take(struct cache *c, struct slab *s) {
+    void *p = s->free;
+    if (p)
+        memcpy(&s->free, p, sizeof(p));
+    else
+        p = (char *)s + SLAB_HEAD + (size_t)s->fresh++ * c->size;
+    if (++s->in_use == c->per_slab) partial_remove(c, s);
+    c->live++;
+    return p;
+}
+
+void *cache_alloc(struct cache *c) {
+    if (inject(INJECT_HEAP)) return NULL;
+    spin_lock(&c->lock);
+    struct slab *s = c->partial ? c->partial : slab_make(c);
+    void *p = s ? slab_take(c, s) : NULL;
+    spin_unlock(&c->lock);
+    return p;
+}
+
+void *cache_alloc_zero(struct cache *c) {
+    void *p = cache_alloc(c);
+    return p ? memset(p, 0, c->size) : NULL;
+}
+
+void cache_free(struct cache *c, void *p) {
+    struct slab *s = (struct slab *)page_floor((uint64_t)p);
+    ASSERT(s->cache == c && s->in_use > 0);
+#ifdef DEBUG
+    memset(p, POISON, c->size);
+#endif
+    spin_lock(&c->lock);
+    memcpy(p, &s->free, sizeof(p));
+    s->free = p;
+    c->live--;
+    if (s->in_use-- == c->per_slab) partial_push(c, s);
+    bool empty = s->in_use == 0;
+    if (empty) {
+        partial_remove(c, s);
+        c->slabs--;
+    }
+    spin_unlock(&c->lock);
+    if (empty) frame_drop(frame_number(s));
+}
+
+/* ---- blocks of any size ---- */
+
+static const uint16_t sizes[] = {32, 64, 128, 256, 512, 1024, 1984};
+#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+static struct cache blocks[SIZES];
+static uint64_t big_live;
+
+void heap_init(void) {
+    for (unsigned i = 0; i < SIZES; i++) cache_init(&blocks[i], "heap", sizes[i]);
+    big_live = 0;
+}
+
+static void *big_alloc(size_t size) {
+    unsigned order = 0;
+    while ((PAGE_SIZE << order) < size)
+        if (++order > FRAME_MAX_ORDER) return NULL;
+    pfn_t pfn = frame_alloc_block(order);
+    if (pfn == NO_PFN) return NULL;
+    __atomic_fetch_add(&big_live, 1, __ATOMIC_RELAXED);
+    return frame_addr(pfn);
+}
+
+void *heap_alloc(size_t size) {
+    for (unsigned i = 0; i < SIZES; i++)
+        if (size <= sizes[i]) return cache_alloc(&blocks[i]);
+    return inject(INJECT_HEAP) ? NULL : big_alloc(size);
+}
+
+void *heap_alloc_zero(size_t size) {
+    void *p = heap_alloc(size);
+    return p ? memset(p, 0, size) : NULL;
+}
+
+void heap_free(void *p) {
+    if (!p) return;
+    if ((uint64_t)p & PAGE_MASK) {
+        struct slab *s = (struct slab *)page_floor((uint64_t)p);
+        cache_free(s->cache, p);
+        return;
+    }
+    __atomic_fetch_sub(&big_live, 1, __ATOMIC_RELAXED);
+    frame_drop(frame_number(p));
+}
+
+uint64_t heap_live(void) {
+    uint64_t n = __atomic_load_n(&big_live, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < SIZES; i++) n += blocks[i].live;
+    return n;
+}

@@ -1,0 +1,43 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Range locks: who is changing which part of a space.
+ *
+ * Every call that changes mappings or locks holds the range that it works on, from its first look to its
+ * last change, while space.lock is taken only for the short steps between. So a lock request that brings
+ * in gigabytes holds off those who touch its range (contract X5) and nobody else. Page faults take no
+ * range: they change no region, and go on under a running request (X6).
+ *
+ * A thread holds at most one range. Waiters are served in order where they overlap.
+ *
+ * LOCKING  range_locks.mutex inside; taken before space.lock, never while holding it, except range_try.
+ */
+#pragma once
+
+#include <bsd/sys/queue.h>
+
+#include "kernel/sync.h"
+#include "mm/types.h"
+
+struct range_hold {
+    vaddr_t start, end;
+    bool held; /* false: waiting */
+    LIST_ENTRY(range_hold) link;
+};
+
+struct range_locks {
+    struct mutex mutex;
+    struct cond released;
+    LIST_HEAD(, range_hold) holds; /* newest first */
+    void (*hook)(void *);          /* called after a release; see space_on_release() */
+    void *hook_arg;
+};
+
+void range_init(struct range_locks *);
+/* Hold [start, end); sleeps until nobody who came earlier has part of it. */
+void range_lock(struct range_locks *, struct range_hold *, vaddr_t start, vaddr_t end);
+/* The same without waiting: false when it would. */
+bool range_try(struct range_locks *, struct range_hold *, vaddr_t start, vaddr_t end);
+void range_unlock(struct range_locks *, struct range_hold *);
+bool range_idle(struct range_locks *); /* nobody holds or waits */

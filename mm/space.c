@@ -1,0 +1,322 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Spaces: making and ending them, and the bookkeeping that keeps a space's counts true while its regions
+ * are attached, detached, split and merged. Everything that changes a region's extent or existence goes
+ * through here; what the counts mean is in mm/space.h.
+ *
+ * INVARIANTS  mapped, accessible and charged equal the sums over regions (I3); tables_promised >= regions.tables;
+ *             every region with an object is on its list of mappings.
+ */
+#include "mm/space.h"
+
+#include <asm/errno.h>
+#include <asm/mman.h>
+
+#include "arch/mmu.h"
+#include "kernel/assert.h"
+#include "libc/core/string.h"
+
+static struct cache space_cache, region_cache;
+static struct mutex list_lock;
+static LIST_HEAD(, space) all_spaces;
+static uint64_t nspaces;
+
+void spaces_init(void) {
+    cache_init(&space_cache, "space", sizeof(struct space));
+    cache_init(&region_cache, "region", sizeof(struct region));
+    mutex_init(&list_lock, "spaces");
+    LIST_INIT(&all_spaces);
+    nspaces = 0;
+}
+
+void mm_init(const struct boot_info *bi) {
+    frame_init(bi);
+    heap_init();
+    object_init();
+    spaces_init();
+    struct frame_stats fs;
+    frame_get_stats(&fs);
+    charge_init(fs.total);
+}
+
+/* ---- making and ending ---- */
+
+struct space *space_create(const struct space_limits *limits) {
+    struct space *s = cache_alloc_zero(&space_cache);
+    if (!s) return NULL;
+    if (pmap_init(&s->pmap)) {
+        cache_free(&space_cache, s);
+        return NULL;
+    }
+    s->refs = 1;
+    rw_init(&s->lock, "space");
+    regions_init(&s->regions);
+    range_init(&s->ranges);
+    s->limits = *limits;
+    mutex_lock(&list_lock);
+    LIST_INSERT_HEAD(&all_spaces, s, link);
+    nspaces++;
+    mutex_unlock(&list_lock);
+    return s;
+}
+
+void space_hold(struct space *s) {
+    uint32_t before = __atomic_fetch_add(&s->refs, 1, __ATOMIC_RELAXED);
+    ASSERT(before != 0);
+}
+
+static void space_free(struct space *s) {
+    ASSERT(range_idle(&s->ranges) && s->pinned == 0);
+    mutex_lock(&list_lock); /* first: the auditor must not meet a space that is half gone */
+    LIST_REMOVE(s, link);
+    nspaces--;
+    mutex_unlock(&list_lock);
+    struct spares none = {{NULL, NULL}};
+    rw_lock(&s->lock);
+    space_clear(s, WHOLE_SPACE, &none);
+    rw_unlock(&s->lock);
+    ASSERT(s->mapped == 0 && s->charged == 0 && s->regions.count == 0 && s->tables_promised == 0);
+    pmap_fini(&s->pmap);
+    cache_free(&space_cache, s);
+}
+
+void space_drop(struct space *s) {
+    uint32_t before = __atomic_fetch_sub(&s->refs, 1, __ATOMIC_ACQ_REL);
+    ASSERT(before != 0);
+    if (before == 1) space_free(s);
+}
+
+void space_load(struct space *s) {
+    paddr_t root = s ? s->pmap.root : mmu_kernel_root;
+    if (!mmu_runs(root)) mmu_load(root);
+}
+
+void space_set_limits(struct space *s, const struct space_limits *limits) {
+    rw_lock(&s->lock);
+    s->limits = *limits;
+    rw_unlock(&s->lock);
+}
+
+void space_on_release(struct space *s, void (*hook)(void *), void *arg) {
+    mutex_lock(&s->ranges.mutex);
+    s->ranges.hook = hook;
+    s->ranges.hook_arg = arg;
+    mutex_unlock(&s->ranges.mutex);
+}
+
+void spaces_each(void (*visit)(struct space *, void *), void *arg) {
+    mutex_lock(&list_lock);
+    struct space *s;
+    LIST_FOREACH(s, &all_spaces, link) {
+        rw_lock_shared(&s->lock);
+        visit(s, arg);
+        rw_unlock_shared(&s->lock);
+    }
+    mutex_unlock(&list_lock);
+}
+
+/* ---- regions in and out ---- */
+
+struct region *region_alloc(void) {
+    return cache_alloc_zero(&region_cache);
+}
+
+int spares_get(struct spares *sp, unsigned n) {
+    *sp = (struct spares){{NULL, NULL}};
+    for (unsigned i = 0; i < n; i++) {
+        sp->region[i] = region_alloc();
+        if (sp->region[i]) continue;
+        spares_put(sp);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void spares_put(struct spares *sp) {
+    for (unsigned i = 0; i < 2; i++) {
+        if (sp->region[i]) cache_free(&region_cache, sp->region[i]);
+        sp->region[i] = NULL;
+    }
+}
+
+/* Add or take away r's pages in the space's sums. */
+static void account(struct space *s, const struct region *r, int sign) {
+    uint64_t n = region_pages(r) * (uint64_t)(int64_t)sign;
+    s->mapped += n;
+    if (region_accessible(r)) s->accessible += n;
+}
+
+void space_attach(struct space *s, struct region *r) {
+    r->space = s;
+    if (r->object) {
+        object_hold(r->object);
+        mutex_lock(&r->object->lock);
+    }
+    region_insert(&s->regions, r);
+    if (r->object) {
+        LIST_INSERT_HEAD(&r->object->mappings, r, mapping);
+        mutex_unlock(&r->object->lock);
+    }
+    account(s, r, 1);
+}
+
+static void unlink_region(struct space *s, struct region *r) {
+    if (r->object) {
+        mutex_lock(&r->object->lock);
+        LIST_REMOVE(r, mapping);
+        mutex_unlock(&r->object->lock);
+    }
+    region_remove(&s->regions, r);
+}
+
+void space_detach(struct space *s, struct region *r) {
+    account(s, r, -1);
+    unlink_region(s, r);
+    if (r->object) object_drop(r->object);
+    cache_free(&region_cache, r);
+}
+
+/* ---- split and merge: no count changes ---- */
+
+void space_split(struct space *s, vaddr_t va, struct spares *sp) {
+    struct region *r = region_find(&s->regions, va);
+    if (!r || r->start == va) return;
+    unsigned i = sp->region[0] ? 0 : 1;
+    struct region *upper = sp->region[i];
+    ASSERT(upper);
+    sp->region[i] = NULL;
+    *upper = *r;
+    upper->start = va;
+    upper->offset += pages_in(va - r->start);
+    if (r->object) {
+        object_hold(r->object);
+        mutex_lock(&r->object->lock);
+    }
+    region_set_bounds(&s->regions, r, r->start, va);
+    region_insert(&s->regions, upper);
+    if (r->object) {
+        LIST_INSERT_HEAD(&r->object->mappings, upper, mapping);
+        mutex_unlock(&r->object->lock);
+    }
+}
+
+static bool continues(const struct region *a, const struct region *b) {
+    return a->end == b->start && a->object == b->object && a->flags == b->flags && a->prot == b->prot &&
+           a->max_prot == b->max_prot && a->lock == b->lock && a->want == b->want && a->holed == b->holed &&
+           (!a->object || a->offset + region_pages(a) == b->offset);
+}
+
+/* b goes, a grows over it. */
+static void join(struct space *s, struct region *a, struct region *b) {
+    struct object *o = b->object;
+    if (o) mutex_lock(&o->lock);
+    vaddr_t end = b->end;
+    region_remove(&s->regions, b);
+    region_set_bounds(&s->regions, a, a->start, end);
+    if (o) {
+        LIST_REMOVE(b, mapping);
+        mutex_unlock(&o->lock);
+        object_drop(o);
+    }
+    cache_free(&region_cache, b);
+}
+
+struct region *space_merge(struct space *s, struct region *r) {
+    struct region *p = region_prev(r), *n = region_next(r);
+    if (n && continues(r, n)) join(s, r, n);
+    if (p && continues(p, r)) {
+        join(s, p, r);
+        r = p;
+    }
+    return r;
+}
+
+void space_merge_range(struct space *s, vaddr_t start, vaddr_t end) {
+    struct region *r = region_from(&s->regions, start ? start - 1 : 0);
+    while (r && r->start <= end) {
+        struct region *n = region_next(r);
+        if (n && continues(r, n))
+            join(s, r, n);
+        else
+            r = n;
+    }
+}
+
+bool space_covers(const struct space *s, vaddr_t start, vaddr_t end) {
+    for (struct region *r = region_find(&s->regions, start); r; r = region_next(r)) {
+        if (r->start > start) return false;
+        start = r->end;
+        if (start >= end) return true;
+    }
+    return false;
+}
+
+unsigned space_cuts(const struct space *s, vaddr_t start, vaddr_t end) {
+    const struct region *a = region_find(&s->regions, start), *b = region_find(&s->regions, end);
+    return (a && a->start < start) + (b && b->start < end);
+}
+
+/* ---- promises of page tables ---- */
+
+int space_promise_tables(struct space *s, uint64_t n) {
+    int err = frame_promise(n);
+    if (!err) s->tables_promised += n;
+    return err;
+}
+
+void space_settle_tables(struct space *s) {
+    ASSERT(s->tables_promised >= s->regions.tables);
+    frame_unpromise(s->tables_promised - s->regions.tables);
+    s->tables_promised = s->regions.tables;
+}
+
+/* ---- what there is to see ---- */
+
+void space_get_stats(struct space *s, struct space_stats *out) {
+    rw_lock_shared(&s->lock);
+    *out = (struct space_stats){
+        .mapped = s->mapped,
+        .resident = s->pmap.resident,
+        .locked = s->charged,
+        .accessible = s->accessible,
+        .pinned = s->pinned,
+        .regions = s->regions.count,
+        .tables = s->pmap.tables,
+        .minor_faults = s->minor_faults,
+        .future = s->future == LOCK_NONE ? 0 : s->future == LOCK_FULL ? MCL_FUTURE : MCL_FUTURE | MCL_ONFAULT,
+    };
+    rw_unlock_shared(&s->lock);
+}
+
+bool space_region_at(struct space *s, vaddr_t va, struct region_info *out) {
+    rw_lock_shared(&s->lock);
+    const struct region *r = region_from(&s->regions, va);
+    if (r)
+        *out = (struct region_info){
+            .start = r->start,
+            .end = r->end,
+            .prot = r->prot,
+            .shared = r->flags & REGION_SHARED,
+            .locked = r->lock != LOCK_NONE,
+            .on_fault = r->lock == LOCK_ON_FAULT,
+            .stack = r->flags & REGION_STACK,
+            .offset = r->offset << PAGE_SHIFT,
+            .object = r->object,
+        };
+    rw_unlock_shared(&s->lock);
+    return r != NULL;
+}
+
+static void count_regions(struct space *s, void *sum) {
+    *(uint64_t *)sum += s->regions.count;
+}
+
+void mm_get_stats(struct mm_stats *out) {
+    memset(out, 0, sizeof(*out));
+    frame_get_stats(&out->frames);
+    charge_get_stats(&out->locked, &out->lock_cap);
+    spaces_each(count_regions, &out->regions);
+    out->spaces = nspaces;
+}

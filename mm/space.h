@@ -1,0 +1,118 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * A space from the inside: what the files of mm/ share. Nobody outside mm/ includes this.
+ *
+ *      space ──> regions (tree)  what is mapped, and what is locked        guarded by lock
+ *        │   └─> ranges          who is changing which part                own mutex
+ *        ├─────> pmap            page tables: where the private pages are  own spinlock
+ *        └─────> counts          mapped, accessible, charged, promised     lock (exclusive)
+ *
+ * LOCK ORDER  range -> space.lock -> object.lock -> pmap.lock -> cache.lock -> frame_lock
+ *
+ * A call that changes regions: hold the range, then under lock (exclusive) decode and reserve everything,
+ * then perform what cannot fail. A fault or a slice of a lock request: lock shared, then pmap.lock.
+ */
+#pragma once
+
+#include "arch/pmap.h"
+#include "mm/mm.h"
+#include "mm/range.h"
+#include "mm/region.h"
+
+struct space {
+    uint32_t refs;                  /* atomic */
+    struct rwlock lock;
+    struct regions regions;
+    struct range_locks ranges;
+    struct pmap pmap;
+    struct space_limits limits;     /* lock */
+    uint64_t mapped;                /* pages in regions */
+    uint64_t accessible;            /* pages in accessible regions: what mlockall(MCL_CURRENT) judges */
+    uint64_t charged;               /* accessible locked pages (I3) */
+    uint64_t tables_promised;       /* >= regions.tables */
+    enum lock_mode future;          /* MCL_FUTURE in force */
+    vaddr_t break_start, break_end; /* the heap: [start, end), end unaligned */
+    vaddr_t stack_top;              /* 0: no growing stack */
+    uint64_t minor_faults, pinned;  /* atomic */
+    LIST_ENTRY(space) link;         /* all spaces */
+};
+
+/* ---- space.c ---- */
+void spaces_init(void);
+/* Every space, in turn, with its lock held shared; for the auditor. */
+void spaces_each(void (*visit)(struct space *, void *), void *arg);
+
+/* Up to two regions in hand before a change that must not fail half-way: one for each end that may split. */
+struct spares {
+    struct region *region[2];
+};
+int spares_get(struct spares *, unsigned n); /* 0 or -ENOMEM */
+void spares_put(struct spares *);            /* gives back what was not used */
+struct region *region_alloc(void);           /* zeroed; NULL: no memory */
+
+/* All below: lock held exclusive. */
+
+/* Put a filled-in region into the space: tree, object's list, counts. Takes a reference to its object. */
+void space_attach(struct space *, struct region *);
+/* Take it out and free it. Its pages are gone already. */
+void space_detach(struct space *, struct region *);
+/* Make va a boundary: if it lies inside a region, split it with a spare. */
+void space_split(struct space *, vaddr_t va, struct spares *);
+/* Join r with the neighbours that it continues; returns the region that now covers r's start. */
+struct region *space_merge(struct space *, struct region *r);
+/* Try to join every adjacent pair that touches [start, end]. */
+void space_merge_range(struct space *, vaddr_t start, vaddr_t end);
+/* Is every page of [start, end) mapped? */
+bool space_covers(const struct space *, vaddr_t start, vaddr_t end);
+/* How many splits would make start and end boundaries: 0, 1 or 2. */
+unsigned space_cuts(const struct space *, vaddr_t start, vaddr_t end);
+
+/* Page tables: promise enough for a change that adds at most n (0 or -ENOMEM); afterwards settle on what is due. */
+int space_promise_tables(struct space *, uint64_t n);
+void space_settle_tables(struct space *);
+
+/* ---- charge.c: what is locked, against the limits ---- */
+
+/* May this space lock anything at all (L12)? 0 or -EPERM. */
+int charge_permitted(const struct space *, bool privileged);
+/* Charge n pages: 0 or -ENOMEM (over RLIMIT_MEMLOCK unless privileged, or over the system-wide cap). */
+int charge_pages(struct space *, uint64_t n, bool privileged);
+void uncharge_pages(struct space *, uint64_t n);
+void charge_init(uint64_t frames);
+void charge_get_stats(uint64_t *locked, uint64_t *cap);
+
+/* ---- page.c: leaf entries, a range at a time. Lock held, shared at least; pmap.lock is taken inside ---- */
+
+/* Forget every page of the range. Returns the promises that pages of this region held one by one; the caller gives them
+ * back after it has finished the flush. */
+uint64_t pages_zap(struct space *, const struct region *, vaddr_t start, vaddr_t end, struct flush *);
+/* zap, finish, give back. */
+void pages_drop(struct space *, const struct region *, vaddr_t start, vaddr_t end);
+/* Give resident pages the rights that prot allows now (no COW is broken); parks them for PROT_NONE. */
+void pages_protect(struct space *, const struct region *, vaddr_t start, vaddr_t end, int prot);
+/* Move entries [from, from + len) to [to, to + len) of the same space; lock exclusive. */
+void pages_move(struct space *, vaddr_t from, vaddr_t to, uint64_t len);
+
+/* ---- fault.c ---- */
+
+/* Bring in one page for this access as region r under prot says: 0, -ENXIO, -ENOMEM. Lock held, shared at least. */
+int page_resolve(struct space *, const struct region *, vaddr_t va, int prot, bool write);
+/* Bring in the pages of [*va, end) of one region, with every right that prot gives, until *budget runs out; *va advances.
+ * past_end: pages beyond the object's end are passed over (and noted) rather than an error. */
+int pages_populate(struct space *, struct region *, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget, bool past_end);
+
+/* ---- map.c ---- */
+
+/* Unmap [start, end): range and lock held, spares for the cuts in hand. Cannot fail. */
+void space_clear(struct space *, vaddr_t start, vaddr_t end, struct spares *);
+/* Add a private anonymous region like proto, with promises and (by mode) its lock: 0 or -ENOMEM / -EAGAIN with no change.
+ * Range free of regions; lock held. For mmap, brk and the stack. */
+int space_add(struct space *, const struct region *proto, enum lock_mode mode);
+
+/* Is [addr, addr + len) representable: 0, or -EINVAL when it wraps before or after rounding to pages (L6). */
+int range_round(vaddr_t addr, uint64_t len, vaddr_t *start, vaddr_t *end);
+
+#define WHOLE_SPACE 0, USER_MAX
+#define NO_BUDGET UINT64_MAX
