@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) The Holdfast authors
+#
+# The tests. Each ring leaves judged TAP in $(B)/tap/RING/NAME.tap; prove(1) reads and sums it up.
+#
+#   harness   tests/harness/*.t    the tools themselves, on planted and recorded input
+#   host      tests/host/test_*.c  mm/ and friends on arch/host, under sanitizers
+#   user      tests/user/*.c       programs in ring 3, many in one boot (tools/hf-prove)
+#   native    the same programs    on the build machine's Linux, unless their head says `needs: holdfast`
+#   boot      tests/boot/*.t       one boot or more each: BIOS, UEFI, PVH, memory sizes, bad initrds
+#
+# T=name picks tests by name in any ring; SEED=n repeats an order (and the random host tests).
+
+TAP := $(B)/tap
+pick = $(if $(T),$(foreach f,$(1),$(if $(filter $(T),$(basename $(notdir $(f)))),$(f))),$(1))
+export SEED
+
+# --- Ring 3 ----------------------------------------------------------------------------------------------
+
+USER_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/user/*.c))
+HELPERS := $(patsubst tests/user/helpers/%.c,$(B)/tests/helpers/%,$(wildcard tests/user/helpers/*.c))
+FOREIGN := $(patsubst tests/foreign/%.c,$(B)/tests/user/%,$(wildcard tests/foreign/*.c))
+
+$(B)/tests/user/%: tests/user/%.c | libc
+	$(user_program)
+
+$(B)/tests/helpers/%: tests/user/helpers/%.c | libc
+	$(user_program)
+
+# What another toolchain made must run as it is.
+$(B)/tests/user/%: tests/foreign/%.c
+	$(call say,MUSL,$@)
+	@mkdir -p $(@D)
+	$(Q)musl-gcc -static -O2 -Wall -Wextra -I. -o $@ $<
+
+# --- The same programs on Linux --------------------------------------------------------------------------
+
+NATIVE_SRC := $(shell grep -L 'needs: holdfast' $(filter-out tests/user/init.c,$(wildcard tests/user/*.c)) /dev/null)
+NATIVE := $(patsubst tests/user/%.c,$(B)/native/%,$(filter %.c,$(NATIVE_SRC)))
+
+$(B)/native/%: tests/user/%.c
+	$(call say,NATIVE,$@)
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu17 -O2 -g -Wall -Wextra -D_GNU_SOURCE -I. -MMD -MP -MF $@.d -MT $@ -o $@ $< -pthread
+
+# --- Host: the portable parts over arch/host, under sanitizers ---------------------------------------------
+
+HOST_PARTS := $(wildcard mm/*.c arch/host/*.c) arch/x86_64/pmap.c boot/memmap.c libc/core/format.c \
+    $(addprefix kernel/,cpio.c tree.c)
+HOST_SUPPORT := $(filter-out tests/host/test_%,$(wildcard tests/host/*.c))
+HOST_TESTS := $(patsubst tests/host/test_%.c,$(B)/tests/host/%,$(wildcard tests/host/test_*.c))
+HOSTFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -DDEBUG $(WARN) -I. -Iarch/host -I$(B)/gen -fno-omit-frame-pointer \
+    -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$(B)/tests/host/o/%.o: %.c
+	$(call say,HOST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTFLAGS) -MMD -MP -c -o $@ $<
+
+# An archive, so that each test links only what it uses, and may bring a stand-in of its own.
+$(B)/tests/host/o/parts.a: $(patsubst %.c,$(B)/tests/host/o/%.o,$(HOST_PARTS) $(HOST_SUPPORT))
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/tests/host/%: $(B)/tests/host/o/tests/host/test_%.o $(B)/tests/host/o/parts.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(HOSTFLAGS) -o $@ $^ -pthread
+
+.SECONDARY: $(patsubst %.c,$(B)/tests/host/o/%.o,$(wildcard tests/host/test_*.c))
+
+# --- Running them ----------------------------------------------------------------------------------------
+
+HARNESS := $(wildcard tests/harness/*.t)
+BOOT := $(wildcard tests/boot/*.t)
+
+prove = prove --merge --exec 'tools/tap-run $(TAP)' $(1)
+report = tools/tap-report $(if $(JUNIT),--junit $(JUNIT)) $(TAP)
+hf_prove = tools/hf-prove --build $(B) $(if $(SEED),--seed $(SEED)) $(call pick_names,$(USER_TESTS) $(FOREIGN)) || [ $$? = 1 ]
+pick_names = $(if $(T),$(notdir $(call pick,$(1))))
+
+# $(call run_tests,FILES): through prove, then the closing count. Ring 3, if asked for by `user`, boots first.
+define run_tests
+	@rm -rf $(TAP)
+	$(if $(2),@$(hf_prove))
+	@$(call prove,$(call pick,$(1)) $(if $(2),$(TAP)/user/*.tap)); status=$$?; $(report) && exit $$status
+endef
+
+test-programs: kernel libc $(USER_TESTS) $(HELPERS) $(FOREIGN)
+.PHONY: test-programs test test-user test-host test-native test-boot test-harness
+
+test: all test-programs $(HOST_TESTS) $(NATIVE) ## run every test (T=name: one; SEED=n: that order; JUNIT=file)
+	$(call run_tests,$(HARNESS) $(HOST_TESTS) $(NATIVE) $(BOOT),user)
+
+test-user: all test-programs ## the ring-3 tests
+	$(call run_tests,,user)
+
+test-host: $(HOST_TESTS) ## mm/ and friends on the build machine, under sanitizers
+	$(call run_tests,$(HOST_TESTS))
+
+test-native: $(NATIVE) ## the ring-3 tests that Linux can run, on Linux
+	$(call run_tests,$(NATIVE))
+
+test-boot: all test-programs iso ## boots: BIOS, UEFI, PVH, memory sizes, bad input
+	$(call run_tests,$(BOOT))
+
+test-harness: ## the tools
+	$(call run_tests,$(HARNESS))
+
+contract: ## clause by clause: which tests hold it, and what their last run said
+	@tools/contract $(TAP)
+.PHONY: contract

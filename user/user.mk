@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) The Holdfast authors
+#
+# Programs for ring 3: user/*.c and user/examples/*.c, each one file, one program.
+
+# $(call user_program,OUTPUT,SOURCES): compiled and linked as tools/hf does it, by the flags that libc names.
+define user_program
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $$(libc/flags.sh cflags $(B)) $(WARN) -g -MMD -MP -MF $@.d -MT $@ -o $@ $< $$(libc/flags.sh ldflags $(B))
+endef
+
+USER := $(patsubst %.c,$(B)/%,$(wildcard user/*.c user/examples/*.c))
+
+user: $(USER) ## build the example programs
+.PHONY: user
+
+$(B)/user/%: user/%.c | libc
+	$(user_program)
