@@ -27,3 +27,9 @@ void host_frame_given(pfn_t, unsigned order);
 void host_frame_freed(pfn_t, unsigned order);
 #define MACHINE_FRAME_GIVEN(pfn, order) host_frame_given(pfn, order)
 #define MACHINE_FRAME_FREED(pfn, order) host_frame_freed(pfn, order)
+
+/* mm/heap.c marks the bytes that nobody has been given: the address sanitizer watches them. */
+void host_poison(const void *, size_t);
+void host_unpoison(const void *, size_t);
+#define MACHINE_POISON(p, n)   host_poison(p, n)
+#define MACHINE_UNPOISON(p, n) host_unpoison(p, n)

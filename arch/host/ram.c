@@ -108,3 +108,11 @@ void host_frame_freed(pfn_t pfn, unsigned order) {
     for (pfn_t i = 0; i < 1u << order; i++) mmu_forbid_free(pfn + i);
     ASAN_POISON_MEMORY_REGION(ram + ((paddr_t)pfn << PAGE_SHIFT), PAGE_SIZE << order);
 }
+
+void host_poison(const void *p, size_t n) {
+    ASAN_POISON_MEMORY_REGION(p, n);
+}
+
+void host_unpoison(const void *p, size_t n) {
+    ASAN_UNPOISON_MEMORY_REGION(p, n);
+}

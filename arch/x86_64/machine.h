@@ -54,3 +54,9 @@ static inline void mmu_load(paddr_t root) {
 static inline void mmu_flush_user(void) {
     mmu_load(mmu_root());
 }
+
+/* The host's machine wants to know which frames and bytes are given out and taken back; RAM does not. */
+#define MACHINE_FRAME_GIVEN(pfn, order) ((void)0)
+#define MACHINE_FRAME_FREED(pfn, order) ((void)0)
+#define MACHINE_POISON(p, n)            ((void)0)
+#define MACHINE_UNPOISON(p, n)          ((void)0)
