@@ -48,7 +48,7 @@ $(SYSINC)/.filled: Makefile
 # --- Flags -----------------------------------------------------------------------------------------------
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Werror
-CCINC = $(shell $(CC) -print-file-name=include)
+CCINC := $(shell $(CC) -print-file-name=include 2>/dev/null)
 KCFLAGS = -std=gnu17 -O2 -g $(WARN) $(if $(DEBUG),-DDEBUG) \
     -ffreestanding -nostdinc -isystem $(CCINC) -isystem $(SYSINC) -I. -Iarch/x86_64 -I$(B)/gen \
     -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-stack-protector -fcf-protection=none \
@@ -79,7 +79,7 @@ $(B)/k/%.asm.o: %.asm | $(KGEN)
 	$(Q)nasm $(NASMFLAGS) -MD $(@:.o=.d) -MT $@ -o $@ $<
 
 -include user/user.mk tests/tests.mk
--include $(shell find $(addprefix $(B)/,k libc user tests) -name '*.d' 2>/dev/null)
+-include $(shell find $(addprefix $(B)/,k libc user tests native) -name '*.d' 2>/dev/null)
 
 # --- Running ---------------------------------------------------------------------------------------------
 

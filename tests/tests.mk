@@ -21,10 +21,10 @@ USER_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/user/*.c))
 HELPERS := $(patsubst tests/user/helpers/%.c,$(B)/tests/helpers/%,$(wildcard tests/user/helpers/*.c))
 FOREIGN := $(patsubst tests/foreign/%.c,$(B)/tests/user/%,$(wildcard tests/foreign/*.c))
 
-$(B)/tests/user/%: tests/user/%.c | libc
+$(B)/tests/user/%: tests/user/%.c $(LIBC)
 	$(user_program)
 
-$(B)/tests/helpers/%: tests/user/helpers/%.c | libc
+$(B)/tests/helpers/%: tests/user/helpers/%.c $(LIBC)
 	$(user_program)
 
 # What another toolchain made must run as it is.

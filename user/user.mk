@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) The Holdfast authors
 #
-# Programs for ring 3: user/*.c and user/examples/*.c, each one file, one program.
+# Programs for ring 3: user/*.c and user/examples/*.c, each one file, one program (LIBC: libc/libc.mk).
 
 # $(call user_program,OUTPUT,SOURCES): compiled and linked as tools/hf does it, by the flags that libc names.
 define user_program
@@ -15,5 +15,5 @@ USER := $(patsubst %.c,$(B)/%,$(wildcard user/*.c user/examples/*.c))
 user: $(USER) ## build the example programs
 .PHONY: user
 
-$(B)/user/%: user/%.c | libc
+$(B)/user/%: user/%.c $(LIBC)
 	$(user_program)
