@@ -36,7 +36,9 @@ struct aio_limits {
     uint64_t max_per_proc;       /* vfs.aio.max_aio_per_proc: how many of one process run at once */
     uint64_t slice;              /* vfs.aio.slice: pages that a worker brings in before it looks up */
 };
-extern struct aio_limits aio_limits; /* each field read and written whole, without a lock */
+extern struct aio_limits aio_limits; /* each field read whole, without a lock */
+/* Set one field, and let those go on who waited for it. What is already accepted stays. Sleeps. */
+void aio_set_limit(uint64_t *field, uint64_t value);
 
 struct aio_stats {
     uint64_t requests;  /* accepted and not yet reaped, whatever their state */

@@ -1,0 +1,91 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * aio_cancel(2): stopping a request, wherever it is.
+ *
+ *     QUEUED, PARKED   nothing has been done yet: it ends here
+ *     READY            between two slices: the caller takes it in hand, undoes it, ends it (C2, L4)
+ *     ACTIVE           in a worker's hand: ask, and wait for no more than its slice
+ *     FINISHED         too late: ALLDONE
+ *
+ * So the answer is CANCELED exactly when the request's result is ECANCELED (C6). On the way of ACTIVE the
+ * request may end by itself, and another thread may even reap it: the watch keeps its memory.
+ *
+ * LOCKING  aio_impl.h.
+ */
+#include <asm/errno.h>
+
+#include "abi/aio.h"
+#include "gen/syscalls.h"
+#include "kernel/aio_impl.h"
+#include "kernel/file.h"
+#include "kernel/process.h"
+
+static uint64_t asked; /* atomic: cancels of running requests, since boot */
+
+uint64_t aio_cancels_asked(void) {
+    return __atomic_load_n(&asked, __ATOMIC_RELAXED);
+}
+
+/* Between two slices: nobody has it in hand, so we take it. */
+static void stop_ready_locked(struct aio_process *ap, struct aio_request *rq) {
+    __atomic_fetch_add(&asked, 1, __ATOMIC_RELAXED);
+    aio_move_locked(rq, ap, AIO_ACTIVE, false);
+    mutex_unlock(&ap->lock);
+    aio_undo(rq);
+    mutex_lock(&ap->lock);
+    aio_complete_locked(ap, rq, ECANCELED);
+    aio_ring_update_locked(ap);
+}
+
+/* In somebody's hand: true if it ended cancelled. */
+static bool stop_active_locked(struct aio_process *ap, struct aio_request *rq) {
+    __atomic_store_n(&rq->cancel, true, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&asked, 1, __ATOMIC_RELAXED);
+    aio_ring_thaw();
+    rq->watchers++;
+    while (rq->state != AIO_FINISHED) aio_wait_locked(ap, NO_DEADLINE, false);
+    bool cancelled = rq->error == ECANCELED;
+    aio_unwatch_locked(rq);
+    return cancelled;
+}
+
+static int cancel_locked(struct aio_process *ap, struct aio_request *rq) {
+    switch (rq->state) {
+    case AIO_QUEUED:
+    case AIO_PARKED:
+        aio_complete_locked(ap, rq, ECANCELED);
+        aio_ring_update_locked(ap);
+        return HF_AIO_CANCELED;
+    case AIO_READY:
+        stop_ready_locked(ap, rq);
+        return HF_AIO_CANCELED;
+    case AIO_ACTIVE:
+        return stop_active_locked(ap, rq) ? HF_AIO_CANCELED : HF_AIO_ALLDONE;
+    default:
+        return HF_AIO_ALLDONE;
+    }
+}
+
+int aio_cancel_one(struct aio_process *ap, uint64_t user) {
+    mutex_lock(&ap->lock);
+    struct aio_request *rq = aio_find_locked(ap, user);
+    int answer = rq ? cancel_locked(ap, rq) : HF_AIO_ALLDONE;
+    mutex_unlock(&ap->lock);
+    return answer;
+}
+
+/* All requests of a descriptor. Only lock requests exist so far, and they belong to none (C5). */
+static long cancel_descriptor(int fd) {
+    struct file *f = files_get(current_process()->files, fd);
+    if (!f) return -EBADF;
+    file_drop(f);
+    return HF_AIO_ALLDONE;
+}
+
+long sys_aio_cancel(uint64_t fd, uint64_t iocb) {
+    struct aio_process *ap = aio_process_peek(current_process());
+    if (!iocb) return cancel_descriptor((int)fd);
+    return ap ? aio_cancel_one(ap, iocb) : HF_AIO_ALLDONE;
+}

@@ -1,0 +1,317 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * The requests of one process: slots, lists by state, lookup by name, completion and reaping.
+ *
+ * Every request is on the list of its state and, until reaped, in the hash by its aiocb's address;
+ * submission, lookup and completion take the same time however many there are. The drawing of the states
+ * is in aio_impl.h.
+ *
+ * LOCKING     aio_impl.h. *_locked functions want aio_process.lock.
+ * INVARIANTS  I5; a slot is taken before the request exists and given back when it is reaped or swept.
+ * MISSING     notification (SIGEV_NONE is the only kind so far): it belongs into aio_complete_locked.
+ */
+#include "kernel/aio_impl.h"
+
+#include <asm/errno.h>
+
+#include "kernel/assert.h"
+#include "kernel/process.h"
+#include "kernel/trace.h"
+
+struct aio_limits aio_limits = {
+    .max_queue = 1024,
+    .max_queue_per_proc = 256,
+    .max_per_proc = 32,
+    .slice = 256,
+};
+
+static struct cache request_cache;
+static uint64_t aio_total;    /* atomic: slots given out in the system */
+static uint64_t accepted;     /* atomic: since boot */
+
+static struct {
+    struct mutex lock;
+    LIST_HEAD(, aio_process) list; /* L */
+} aio_all;
+
+void aio_queue_init(void) {
+    cache_init(&request_cache, "aio_request", sizeof(struct aio_request));
+    mutex_init(&aio_all.lock, "aio_all");
+    LIST_INIT(&aio_all.list);
+    aio_ring_init();
+}
+
+/* ---- the process's part ---- */
+
+struct aio_process *aio_process_peek(struct process *p) {
+    return __atomic_load_n(&p->aio, __ATOMIC_ACQUIRE);
+}
+
+static struct aio_process *process_create(struct process *p) {
+    struct aio_process *ap = heap_alloc_zero(sizeof *ap);
+    if (!ap) return NULL;
+    mutex_init(&ap->lock, "aio_process");
+    cond_init(&ap->changed, "aio_changed");
+    for (int i = 0; i < AIO_STATES; i++) TAILQ_INIT(&ap->list[i]);
+    ap->process = p;
+    ap->space = p->space;
+    space_hold(ap->space);
+    return ap;
+}
+
+struct aio_process *aio_process_get(struct process *p) {
+    struct aio_process *ap = aio_process_peek(p), *none = NULL;
+    if (ap) return ap;
+    ap = process_create(p);
+    if (!ap) return NULL;
+    if (!__atomic_compare_exchange_n(&p->aio, &none, ap, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        space_drop(ap->space); /* another thread of the process was first */
+        heap_free(ap);
+        return none;
+    }
+    mutex_lock(&aio_all.lock);
+    LIST_INSERT_HEAD(&aio_all.list, ap, all);
+    mutex_unlock(&aio_all.lock);
+    space_on_release(ap->space, aio_released, ap);
+    return ap;
+}
+
+/* ---- slots ---- */
+
+static bool slot_take(struct aio_process *ap) {
+    uint64_t max = __atomic_load_n(&aio_limits.max_queue, __ATOMIC_RELAXED);
+    uint64_t n = __atomic_load_n(&aio_total, __ATOMIC_RELAXED);
+    if (ap->total >= __atomic_load_n(&aio_limits.max_queue_per_proc, __ATOMIC_RELAXED)) return false;
+    do {
+        if (n >= max) return false;
+    } while (!__atomic_compare_exchange_n(&aio_total, &n, n + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    ap->total++;
+    return true;
+}
+
+static void slot_give(struct aio_process *ap) {
+    ASSERT(ap->total > 0);
+    ap->total--;
+    __atomic_fetch_sub(&aio_total, 1, __ATOMIC_RELAXED);
+}
+
+/* ---- lists ---- */
+
+static struct aio_bucket *bucket(struct aio_process *ap, uint64_t user) {
+    return &ap->table[(user * 0x9e3779b97f4a7c15ul) >> 56]; /* Fibonacci hashing (Knuth 6.4) to 8 bits */
+}
+
+_Static_assert(AIO_BUCKETS == 1 << 8, "bucket() takes the top 8 bits");
+
+struct aio_request *aio_find_locked(struct aio_process *ap, uint64_t user) {
+    struct aio_request *rq;
+    LIST_FOREACH(rq, bucket(ap, user), chain) {
+        if (rq->ask.user == user) return rq;
+    }
+    return NULL;
+}
+
+static void list_insert(struct aio_process *ap, struct aio_request *rq, enum aio_state state, bool at_head) {
+    rq->state = state;
+    ap->count[state]++;
+    if (at_head) TAILQ_INSERT_HEAD(&ap->list[state], rq, link);
+    else TAILQ_INSERT_TAIL(&ap->list[state], rq, link);
+}
+
+static void list_remove(struct aio_process *ap, struct aio_request *rq) {
+    ap->count[rq->state]--;
+    TAILQ_REMOVE(&ap->list[rq->state], rq, link);
+}
+
+void aio_move_locked(struct aio_request *rq, struct aio_process *ap, enum aio_state state, bool at_head) {
+    list_remove(ap, rq);
+    list_insert(ap, rq, state, at_head);
+}
+
+/* ---- a request's life ---- */
+
+static int enqueue_locked(struct aio_process *ap, const struct aio_ask *ask) {
+    if (aio_find_locked(ap, ask->user)) return -EINVAL;
+    if (!slot_take(ap)) return -EAGAIN;
+    struct aio_request *rq = cache_alloc_zero(&request_cache);
+    if (!rq) {
+        slot_give(ap);
+        return -EAGAIN;
+    }
+    rq->ask = *ask;
+    lock_job_init(&rq->job, ap->space, ask->addr, ask->len, false, ask->privileged);
+    LIST_INSERT_HEAD(bucket(ap, ask->user), rq, chain);
+    list_insert(ap, rq, AIO_QUEUED, false);
+    aio_ring_update_locked(ap);
+    return 0;
+}
+
+int aio_enqueue(struct aio_process *ap, const struct aio_ask *ask) {
+    mutex_lock(&ap->lock);
+    int err = enqueue_locked(ap, ask);
+    mutex_unlock(&ap->lock);
+    if (!err) __atomic_fetch_add(&accepted, 1, __ATOMIC_RELAXED);
+    return err;
+}
+
+void aio_complete_locked(struct aio_process *ap, struct aio_request *rq, int error) {
+    ASSERT(rq->state != AIO_FINISHED && !rq->begun);
+    rq->error = error;
+    aio_move_locked(rq, ap, AIO_FINISHED, false);
+    trace(TRACE_AIO, rq->ask.user, (uint64_t)error);
+    if (ap->waiters) cond_broadcast(&ap->changed);
+}
+
+static void request_free(struct aio_request *rq) {
+    rq->ask.user = 0; /* a stale pointer finds nothing */
+    cache_free(&request_cache, rq);
+}
+
+void aio_reap_locked(struct aio_process *ap, struct aio_request *rq) {
+    ASSERT(rq->state == AIO_FINISHED && !rq->reaped);
+    LIST_REMOVE(rq, chain);
+    list_remove(ap, rq);
+    slot_give(ap);
+    rq->reaped = true;
+    if (!rq->watchers) request_free(rq);
+    if (ap->waiters) cond_broadcast(&ap->changed); /* who waits for this one waits for nothing now */
+}
+
+void aio_unwatch_locked(struct aio_request *rq) {
+    if (--rq->watchers == 0 && rq->reaped) request_free(rq);
+}
+
+int aio_wait_locked(struct aio_process *ap, uint64_t deadline_ns, bool interruptible) {
+    ap->waiters++;
+    int err = cond_wait_until(&ap->changed, &ap->lock, deadline_ns, interruptible);
+    ap->waiters--;
+    return err;
+}
+
+/* ---- the end of the process ---- */
+
+/* Nobody else sees it any more; its slots have been given back. */
+static void sweep(struct aio_process *ap) {
+    struct aio_request *rq;
+    for (int state = 0; state < AIO_STATES; state++) {
+        while ((rq = TAILQ_FIRST(&ap->list[state]))) {
+            ASSERT(state != AIO_ACTIVE && !rq->watchers);
+            list_remove(ap, rq);
+            aio_undo(rq);
+            request_free(rq);
+        }
+    }
+}
+
+/* Off the list and out of the system's count in one step: the auditor sees all of it or nothing. */
+static void forget(struct aio_process *ap) {
+    mutex_lock(&aio_all.lock);
+    LIST_REMOVE(ap, all);
+    __atomic_fetch_sub(&aio_total, ap->total, __ATOMIC_RELAXED);
+    mutex_unlock(&aio_all.lock);
+}
+
+void aio_process_exit(struct process *p) {
+    struct aio_process *ap = aio_process_peek(p);
+    struct aio_request *rq;
+    if (!ap) return;
+    mutex_lock(&ap->lock);
+    ap->leaving = true;
+    TAILQ_FOREACH(rq, &ap->list[AIO_ACTIVE], link) __atomic_store_n(&rq->cancel, true, __ATOMIC_RELEASE);
+    mutex_unlock(&ap->lock);
+    aio_ring_quit(ap);
+    forget(ap);
+    space_on_release(ap->space, NULL, NULL); /* before the sweep releases ranges */
+    sweep(ap);
+    __atomic_store_n(&p->aio, NULL, __ATOMIC_RELEASE);
+    space_drop(ap->space);
+    heap_free(ap);
+}
+
+void aio_process_exec(struct process *p) {
+    aio_process_exit(p);
+}
+
+/* ---- what there is to set and to see ---- */
+
+void aio_set_limit(uint64_t *field, uint64_t value) {
+    struct aio_process *ap;
+    __atomic_store_n(field, value, __ATOMIC_RELAXED);
+    mutex_lock(&aio_all.lock);
+    LIST_FOREACH(ap, &aio_all.list, all) {
+        mutex_lock(&ap->lock);
+        aio_ring_update_locked(ap);
+        mutex_unlock(&ap->lock);
+    }
+    mutex_unlock(&aio_all.lock);
+}
+
+void aio_get_stats(struct aio_stats *s) {
+    struct aio_process *ap;
+    *s = (struct aio_stats){
+        .requests = __atomic_load_n(&aio_total, __ATOMIC_RELAXED),
+        .accepted = __atomic_load_n(&accepted, __ATOMIC_RELAXED),
+        .slices = aio_slices_done(),
+        .cancels = aio_cancels_asked(),
+    };
+    mutex_lock(&aio_all.lock);
+    LIST_FOREACH(ap, &aio_all.list, all) {
+        mutex_lock(&ap->lock);
+        s->processes++;
+        s->queued += ap->count[AIO_QUEUED];
+        s->parked += ap->count[AIO_PARKED];
+        s->running += aio_running_locked(ap);
+        s->active += ap->count[AIO_ACTIVE];
+        s->finished += ap->count[AIO_FINISHED];
+        mutex_unlock(&ap->lock);
+    }
+    mutex_unlock(&aio_all.lock);
+}
+
+static bool hashed_once(struct aio_process *ap, const struct aio_request *rq) {
+    return aio_find_locked(ap, rq->ask.user) == rq;
+}
+
+static const char *audit_request(struct aio_process *ap, const struct aio_request *rq, enum aio_state state) {
+    if (rq->state != state) return "I5: an asynchronous request is on the list of another state";
+    if (!hashed_once(ap, rq)) return "I5: an asynchronous request cannot be found by its name";
+    if (state == AIO_READY && !rq->begun) return "I5: a request waits for a slice but never began";
+    if (state != AIO_READY && state != AIO_ACTIVE && rq->begun) return "I5: a request that is not running holds a range";
+    return NULL;
+}
+
+static const char *audit_process(struct aio_process *ap) {
+    uint64_t all = 0;
+    const struct aio_request *rq;
+    for (int state = 0; state < AIO_STATES; state++) {
+        uint64_t n = 0;
+        TAILQ_FOREACH(rq, &ap->list[state], link) {
+            const char *wrong = audit_request(ap, rq, state);
+            if (wrong) return wrong;
+            n++;
+        }
+        if (n != ap->count[state]) return "I5: a process's count of asynchronous requests is not its list's length";
+        all += n;
+    }
+    if (all != ap->total) return "I5: a process's asynchronous requests are not the sum of their states";
+    if (ap->on_ring && ap->leaving) return "I5: an ending process waits for a worker";
+    return NULL;
+}
+
+const char *aio_audit(void) {
+    struct aio_process *ap;
+    const char *wrong = NULL;
+    uint64_t all = 0;
+    mutex_lock(&aio_all.lock);
+    LIST_FOREACH(ap, &aio_all.list, all) mutex_lock(&ap->lock);
+    LIST_FOREACH(ap, &aio_all.list, all) {
+        if (!wrong) wrong = audit_process(ap);
+        all += ap->total;
+    }
+    if (!wrong && all != aio_total) wrong = "I5: the processes' asynchronous requests do not sum to the system's";
+    LIST_FOREACH(ap, &aio_all.list, all) mutex_unlock(&ap->lock);
+    mutex_unlock(&aio_all.lock);
+    return wrong;
+}

@@ -1,0 +1,75 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * aio_mlock(2), aio_error(2), aio_return(2): asking, and taking the answer.
+ *
+ * Submission copies the block once (Q3), checks what can be checked without looking at memory, in the
+ * contract's order (Q4), and queues; the range, its protection and every limit are judged when the
+ * request runs, by mlock's own code (Q5). So it costs the same whatever aio_nbytes says (Q1).
+ *
+ * State lives in the kernel alone: aio_error and aio_return look the request up by its address and never
+ * read the block, so forged or stale contents of it mean nothing (R1; FreeBSD trusts them).
+ *
+ * LOCKING  aio_impl.h; the block is copied with no lock held.
+ */
+#include <asm/errno.h>
+#include <asm-generic/siginfo.h>
+#include <stdint.h>
+
+#include "abi/aio.h"
+#include "arch/uaccess.h"
+#include "gen/syscalls.h"
+#include "kernel/aio_impl.h"
+#include "kernel/process.h"
+
+/* Only silence so far: the others are refused, not ignored. */
+static bool notification_ok(const struct hf_sigevent *ev) {
+    return ev->sigev_notify == SIGEV_NONE;
+}
+
+static int decode(uint64_t iocb, struct aio_ask *ask) {
+    struct hf_aiocb cb;
+    if (copyin(&cb, iocb, sizeof cb)) return -EFAULT;
+    if (cb.aio_nbytes > INT64_MAX) return -EINVAL; /* SSIZE_MAX */
+    if (!notification_ok(&cb.aio_sigevent)) return -EINVAL;
+    *ask = (struct aio_ask){
+        .user = iocb,
+        .addr = cb.aio_buf,
+        .len = cb.aio_nbytes,
+        .privileged = process_privileged(current_process()),
+    };
+    return 0;
+}
+
+long sys_aio_mlock(uint64_t iocb) {
+    struct aio_ask ask;
+    int err = decode(iocb, &ask);
+    if (err) return err;
+    struct aio_process *ap = aio_process_get(current_process());
+    return ap ? aio_enqueue(ap, &ask) : -EAGAIN;
+}
+
+long sys_aio_error(uint64_t iocb) {
+    struct aio_process *ap = aio_process_peek(current_process());
+    if (!ap) return -EINVAL;
+    mutex_lock(&ap->lock);
+    const struct aio_request *rq = aio_find_locked(ap, iocb);
+    long answer = !rq ? -EINVAL : rq->state != AIO_FINISHED ? EINPROGRESS : rq->error;
+    mutex_unlock(&ap->lock);
+    return answer;
+}
+
+long sys_aio_return(uint64_t iocb) {
+    struct aio_process *ap = aio_process_peek(current_process());
+    long result = -EINVAL;
+    if (!ap) return result;
+    mutex_lock(&ap->lock);
+    struct aio_request *rq = aio_find_locked(ap, iocb);
+    if (rq && rq->state == AIO_FINISHED) {
+        result = -rq->error;
+        aio_reap_locked(ap, rq);
+    }
+    mutex_unlock(&ap->lock);
+    return result;
+}

@@ -1,0 +1,204 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * The table of knobs. N: a number; T: a text; w: uid 0 may set it.
+ *
+ *   vfs.aio.max_aio_queue           N w  requests that the system takes, until reaped (1024; Q7)
+ *   vfs.aio.max_aio_queue_per_proc  N w  requests that a process may have, until reaped (256; Q7)
+ *   vfs.aio.max_aio_per_proc        N w  requests of a process that run at once (32; at least 1; Q7)
+ *   vfs.aio.slice                   N w  pages that a worker brings in before it looks up (256; 1 to 65536)
+ *   vfs.aio.requests                N    accepted and not yet reaped: the sum of the next four
+ *   vfs.aio.queued .parked .running .finished
+ *                                   N    in each state; parked: somebody else holds part of the range
+ *   vfs.aio.active                  N    of the running, in a worker's hand at this moment
+ *   vfs.aio.processes               N    processes that have made requests and live
+ *   vfs.aio.accepted .slices        N    submissions accepted, slices done, since boot
+ *   vfs.aio.cancels                 N    cancels of running requests asked for, since boot
+ *
+ *   vm.max_user_wired               N w  pages that all processes together may have locked (B2)
+ *   vm.stats.total_frames           N    frames that can be given out at all
+ *   vm.stats.free_frames            N    of them free
+ *   vm.stats.promised .given        N    frames and page tables promised to programs; drawn of them
+ *   vm.stats.locked                 N    pages charged to locks, all processes
+ *   vm.stats.pins                   N    pins on frames
+ *   vm.stats.spaces .regions        N    address spaces; mapped ranges in them
+ *   vm.stats.heap_live              N    kernel heap blocks in use
+ *
+ *   kern.ostype                     T    "Holdfast"
+ *   kern.threads .processes .files  N    that exist (idle threads, zombies included)
+ *
+ *   debug.audit                     N    reading runs the auditor (I1-I6): 0 all holds, 1 something is broken
+ *   debug.audit_text                T    the same: "ok", or what is broken
+ *   debug.inject.frame .heap .reserve
+ *                                   N w  n: the caller's n-th such allocation from now fails; reads as what is left
+ *   debug.aio.hold                  N w  1: no request is taken up; 2: requests are taken up but stay in hand
+ *                                        without work; 0: go on
+ *   debug.aio.step                  N w  n: let n slices go under hold 1; reads as what is left
+ *
+ * The debug.* knobs are for tests: with them they wait for events instead of time.
+ */
+#include <asm/errno.h>
+
+#include "kernel/aio.h"
+#include "kernel/file.h"
+#include "kernel/inject.h"
+#include "kernel/process.h"
+#include "kernel/sysctl.h"
+#include "kernel/thread.h"
+#include "libc/core/string.h"
+#include "mm/mm.h"
+
+/* ---- asynchronous requests ---- */
+
+#define AIO_LIMIT(field, least, most)                                        \
+    static uint64_t get_##field(void) {                                      \
+        return __atomic_load_n(&aio_limits.field, __ATOMIC_RELAXED);         \
+    }                                                                        \
+    static int set_##field(uint64_t n) {                                     \
+        if (n < (uint64_t)(least) || n > (uint64_t)(most)) return -EINVAL;   \
+        aio_set_limit(&aio_limits.field, n);                                 \
+        return 0;                                                            \
+    }
+AIO_LIMIT(max_queue, 1, 1 << 20)
+AIO_LIMIT(max_queue_per_proc, 1, 1 << 20)
+AIO_LIMIT(max_per_proc, 1, 1 << 20)
+AIO_LIMIT(slice, 1, 1 << 16)
+
+#define AIO_STAT(field)                      \
+    static uint64_t get_aio_##field(void) {  \
+        struct aio_stats s;                  \
+        aio_get_stats(&s);                   \
+        return s.field;                      \
+    }
+AIO_STAT(requests)
+AIO_STAT(queued)
+AIO_STAT(parked)
+AIO_STAT(running)
+AIO_STAT(active)
+AIO_STAT(finished)
+AIO_STAT(processes)
+AIO_STAT(accepted)
+AIO_STAT(slices)
+AIO_STAT(cancels)
+
+static uint64_t get_hold(void) {
+    return aio_get_hold();
+}
+
+static int set_hold(uint64_t n) {
+    if (n > AIO_FREEZE) return -EINVAL;
+    aio_set_hold((enum aio_hold)n);
+    return 0;
+}
+
+static int set_steps(uint64_t n) {
+    aio_set_steps(n);
+    return 0;
+}
+
+/* ---- memory ---- */
+
+#define VM_STAT(name, expression)         \
+    static uint64_t get_vm_##name(void) { \
+        struct mm_stats s;                \
+        mm_get_stats(&s);                 \
+        return s.expression;              \
+    }
+VM_STAT(lock_cap, lock_cap)
+VM_STAT(locked, locked)
+VM_STAT(spaces, spaces)
+VM_STAT(regions, regions)
+VM_STAT(total, frames.total)
+VM_STAT(free, frames.count[FRAME_FREE])
+VM_STAT(promised, frames.promised)
+VM_STAT(given, frames.given)
+VM_STAT(pins, frames.pins)
+
+/* ---- the kernel at large ---- */
+
+static uint64_t get_threads(void) {
+    return thread_count();
+}
+
+static uint64_t get_processes(void) {
+    return process_count();
+}
+
+static void ostype(char *to, size_t size) {
+    strlcpy(to, "Holdfast", size);
+}
+
+/* ---- the auditor, and failures on order ---- */
+
+static const char *audit(void) {
+    const char *wrong = mm_audit();
+    return wrong ? wrong : aio_audit();
+}
+
+static uint64_t get_audit(void) {
+    return audit() != NULL;
+}
+
+static void audit_text(char *to, size_t size) {
+    const char *wrong = audit();
+    strlcpy(to, wrong ? wrong : "ok", size);
+}
+
+#define INJECTION(name, site)                                    \
+    static uint64_t get_inject_##name(void) {                    \
+        return inject_left(site);                                \
+    }                                                            \
+    static int set_inject_##name(uint64_t n) {                   \
+        if (n > UINT32_MAX) return -EINVAL;                      \
+        inject_arm(site, (unsigned)n);                           \
+        return 0;                                                \
+    }
+INJECTION(frame, INJECT_FRAME)
+INJECTION(heap, INJECT_HEAP)
+INJECTION(reserve, INJECT_RESERVE)
+
+/* ---- the table ---- */
+
+#define N(get)    get, NULL, NULL
+#define T(text)   NULL, NULL, text
+#define NW(x, y)  x, y, NULL
+
+const struct knob knobs[] = {
+    {"vfs.aio.max_aio_queue", NW(get_max_queue, set_max_queue)},
+    {"vfs.aio.max_aio_queue_per_proc", NW(get_max_queue_per_proc, set_max_queue_per_proc)},
+    {"vfs.aio.max_aio_per_proc", NW(get_max_per_proc, set_max_per_proc)},
+    {"vfs.aio.slice", NW(get_slice, set_slice)},
+    {"vfs.aio.requests", N(get_aio_requests)},
+    {"vfs.aio.queued", N(get_aio_queued)},
+    {"vfs.aio.parked", N(get_aio_parked)},
+    {"vfs.aio.running", N(get_aio_running)},
+    {"vfs.aio.active", N(get_aio_active)},
+    {"vfs.aio.finished", N(get_aio_finished)},
+    {"vfs.aio.processes", N(get_aio_processes)},
+    {"vfs.aio.accepted", N(get_aio_accepted)},
+    {"vfs.aio.slices", N(get_aio_slices)},
+    {"vfs.aio.cancels", N(get_aio_cancels)},
+    {"vm.max_user_wired", NW(get_vm_lock_cap, mm_set_lock_cap)},
+    {"vm.stats.total_frames", N(get_vm_total)},
+    {"vm.stats.free_frames", N(get_vm_free)},
+    {"vm.stats.promised", N(get_vm_promised)},
+    {"vm.stats.given", N(get_vm_given)},
+    {"vm.stats.locked", N(get_vm_locked)},
+    {"vm.stats.pins", N(get_vm_pins)},
+    {"vm.stats.spaces", N(get_vm_spaces)},
+    {"vm.stats.regions", N(get_vm_regions)},
+    {"vm.stats.heap_live", N(heap_live)},
+    {"kern.ostype", T(ostype)},
+    {"kern.threads", N(get_threads)},
+    {"kern.processes", N(get_processes)},
+    {"kern.files", N(files_live)},
+    {"debug.audit", N(get_audit)},
+    {"debug.audit_text", T(audit_text)},
+    {"debug.inject.frame", NW(get_inject_frame, set_inject_frame)},
+    {"debug.inject.heap", NW(get_inject_heap, set_inject_heap)},
+    {"debug.inject.reserve", NW(get_inject_reserve, set_inject_reserve)},
+    {"debug.aio.hold", NW(get_hold, set_hold)},
+    {"debug.aio.step", NW(aio_steps, set_steps)},
+};
+const unsigned knob_count = sizeof knobs / sizeof knobs[0];
