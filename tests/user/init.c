@@ -35,7 +35,9 @@
 #define YIELDS     2000
 
 static const char *const knobs[] = {
-    "vm.stats.free_frames", "vm.stats.locked", "vm.stats.promised", "vm.stats.pins", "kern.threads", "vfs.aio.requests",
+    "vm.stats.free_frames", /* first: see test() */
+    "vm.stats.locked", "vm.stats.promised", "vm.stats.pins", "vm.stats.spaces", "vm.stats.regions",
+    "vm.stats.heap_live", "kern.threads", "kern.processes", "kern.files", "vfs.aio.requests",
 };
 #define KNOBS (sizeof knobs / sizeof knobs[0])
 
