@@ -33,3 +33,6 @@ static inline bool mmu_runs(paddr_t root) {
 
 /* The kernel half of every new root table is a copy of this one's. Set once at boot. */
 extern paddr_t mmu_kernel_root;
+
+/* Is this kernel address mapped? For the panic's backtrace, which trusts no pointer. Real machine only. */
+bool mmu_kernel_maps(vaddr_t va);

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * The serial console (16550 at COM1): interrupt-driven both ways, with a ring each way, and a polled way
- * out for early boot and panic.
+ * The serial console (16550 at COM1): interrupt-driven both ways, with a ring on the way out (what comes in
+ * goes straight to the console, which keeps it), and a polled way out for early boot and panic.
  *
  * LOCKING  one irq spinlock inside, a leaf but for the hooks, which are called without it.
  */

@@ -26,6 +26,13 @@ _Static_assert(sizeof(struct trapframe) == 22 * 8, "entry.asm's frame");
 
 #define TRAP_SYSCALL 256
 
+/* Segment selectors (Linux's, in the order that SYSRET wants), and the flags a program starts with. */
+#define KERNEL_CS   0x10
+#define KERNEL_SS   0x18
+#define USER_SS     0x2b
+#define USER_CS     0x33
+#define USER_RFLAGS 0x202
+
 static inline bool from_user(const struct trapframe *tf) {
     return (tf->cs & 3) == 3;
 }

@@ -27,7 +27,7 @@ struct boot_info {
     paddr_t kernel_start, kernel_end;    /* the image, bss included */
     paddr_t initrd_start, initrd_end;    /* 0, 0: none */
     paddr_t early_used_start, early_used_end; /* page tables made at boot: taken from RAM, never given back */
-    paddr_t rsdp;                        /* 0: unknown */
+    uint8_t rsdp[36];                    /* a copy of ACPI's root pointer; zeroes: unknown */
     uint64_t entry_tsc;                  /* time stamp counter at the kernel's first instruction */
 };
 

@@ -60,3 +60,10 @@ static inline void mmu_flush_user(void) {
 #define MACHINE_FRAME_FREED(pfn, order) ((void)0)
 #define MACHINE_POISON(p, n)            ((void)0)
 #define MACHINE_UNPOISON(p, n)          ((void)0)
+
+/* Where the last page fault was. For kernel/trap.c alone, with interrupts still off. */
+static inline vaddr_t mmu_fault_address(void) {
+    vaddr_t va;
+    __asm__ volatile("movq %%cr2, %0" : "=r"(va));
+    return va;
+}

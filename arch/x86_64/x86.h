@@ -1,0 +1,125 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Instructions that C has no words for, register bits, and what the files of this folder share.
+ * Private to arch/x86_64 and boot.
+ */
+#pragma once
+
+#include <machine.h>
+
+#include "mm/types.h"
+
+struct boot_info;
+struct trapframe;
+
+/* ---- instructions ---- */
+static inline void outb(uint16_t port, uint8_t v) {
+    __asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
+}
+
+static inline uint8_t inb(uint16_t port) {
+    uint8_t v;
+    __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+static inline uint64_t rdtsc(void) {
+    uint32_t lo, hi;
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)hi << 32 | lo;
+}
+
+static inline uint64_t rdmsr(uint32_t msr) {
+    uint32_t lo, hi;
+    __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+    return (uint64_t)hi << 32 | lo;
+}
+
+static inline void wrmsr(uint32_t msr, uint64_t v) {
+    __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+}
+
+struct cpuid {
+    uint32_t eax, ebx, ecx, edx;
+};
+
+/* All zero for a leaf that this CPU does not have. */
+static inline struct cpuid cpuid(uint32_t leaf, uint32_t sub) {
+    struct cpuid r;
+    __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf & 0x80000000u), "c"(0));
+    if (r.eax < leaf) return (struct cpuid){0, 0, 0, 0};
+    __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(sub));
+    return r;
+}
+
+static inline uint64_t read_cr4(void) {
+    uint64_t v;
+    __asm__ volatile("movq %%cr4, %0" : "=r"(v));
+    return v;
+}
+
+static inline void write_cr4(uint64_t v) {
+    __asm__ volatile("movq %0, %%cr4" ::"r"(v) : "memory");
+}
+
+static inline void write_cr0(uint64_t v) {
+    __asm__ volatile("movq %0, %%cr0" ::"r"(v) : "memory");
+}
+
+/* ---- registers (SDM Vol. 3, 2.5; Vol. 4) ---- */
+#define CR0_PE 0x1ul
+#define CR0_MP 0x2ul
+#define CR0_NE 0x20ul
+#define CR0_WP 0x10000ul
+#define CR0_PG 0x80000000ul
+
+#define CR4_PAE        (1ul << 5)
+#define CR4_MCE        (1ul << 6)
+#define CR4_PGE        (1ul << 7)
+#define CR4_OSFXSR     (1ul << 9)
+#define CR4_OSXMMEXCPT (1ul << 10)
+#define CR4_UMIP       (1ul << 11)
+#define CR4_OSXSAVE    (1ul << 18)
+#define CR4_SMEP       (1ul << 20)
+#define CR4_SMAP       (1ul << 21)
+
+#define MSR_APIC_BASE      0x1bu
+#define MSR_EFER           0xc0000080u
+#define MSR_STAR           0xc0000081u
+#define MSR_LSTAR          0xc0000082u
+#define MSR_FMASK          0xc0000084u
+#define MSR_FS_BASE        0xc0000100u
+#define MSR_GS_BASE        0xc0000101u
+#define MSR_KERNEL_GS_BASE 0xc0000102u
+
+#define EFER_SCE 0x1ul
+#define EFER_LME 0x100ul
+#define EFER_NXE 0x800ul
+
+/* ---- what this CPU can do; set by cpu_init ---- */
+struct cpu_caps {
+    bool pdpe1gb, smep, smap, umip, xsave, xsaveopt;
+};
+extern struct cpu_caps cpu_caps;
+
+/* ---- interrupt vectors ---- */
+#define VECTOR_PIC      0x20 /* sixteen of them */
+#define VECTOR_TIMER    0x40
+#define VECTOR_SPURIOUS 0xff
+
+/* ---- shared among the files of this folder, and boot ---- */
+void cpu_init(void);                        /* descriptors, traps, control registers, this CPU's block; boot's early tables still in use */
+void paging_init(struct boot_info *bi);     /* the kernel's page tables, from here on W^X */
+void fpu_init(void);
+void pic_init(void);
+void pic_unmask(unsigned irq);
+/* Stack that RSP0 and SYSCALL use from now on. */
+void cpu_set_kernel_stack(uint64_t top);
+/* The local APIC's registers, through an uncached page that paging_init maps. */
+paddr_t lapic_paddr(void);
+void lapic_init(void);                      /* enable, timer one-shot and silent, PIC passed through */
+uint32_t lapic_timer_left(void);
+void lapic_timer_start(uint32_t count);     /* 0 stops it */
+void lapic_eoi(void);
