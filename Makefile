@@ -16,6 +16,8 @@ CC := gcc
 endif
 B := build$(if $(filter gcc,$(CC)),,/$(notdir $(CC)))$(if $(DEBUG),/debug)
 Q := $(if $(V),,@)
+export HF_CC := $(CC)
+export HF_BUILD := $(B)
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -85,12 +87,12 @@ $(B)/k/%.asm.o: %.asm | $(KGEN)
 
 PROGRAM ?= user/examples/tour.c
 run: all ## boot and run the tour of what Holdfast does (PROGRAM=file.c runs another)
-	@tools/hf run --cc $(CC) $(PROGRAM) $(ARGS)
+	@tools/hf run $(PROGRAM) $(ARGS)
 
 iso: $(B)/holdfast.iso ## build the ISO that boots by BIOS and by UEFI
 
 debug: all ## like run, with QEMU waiting for gdb; prints the gdb command
-	@tools/hf run --cc $(CC) --gdb $(PROGRAM) $(ARGS)
+	@tools/hf run --gdb $(PROGRAM) $(ARGS)
 .PHONY: run iso debug
 
 # --- Checks ----------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ $(B)/tests/host/%: $(B)/tests/host/o/tests/host/test_%.o $(B)/tests/host/o/parts
 HARNESS := $(wildcard tests/harness/*.t)
 BOOT := $(wildcard tests/boot/*.t)
 
-prove = prove --merge --exec 'tools/tap-run $(TAP)' $(1)
+prove = prove -j2 --merge --exec 'tools/tap-run $(TAP)' $(1)
 report = tools/tap-report $(if $(JUNIT),--junit $(JUNIT)) $(TAP)
 hf_prove = tools/hf-prove --build $(B) $(if $(SEED),--seed $(SEED)) $(call pick_names,$(USER_TESTS) $(FOREIGN)) || [ $$? = 1 ]
 pick_names = $(if $(T),$(notdir $(call pick,$(1))))

@@ -9,6 +9,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 export MAKELEVEL=1 # hf builds nothing by itself
+unset HF_CC HF_BUILD
 n=0
 
 # One line on stderr with the wanted words; or nothing, where none are wanted.

@@ -13,7 +13,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 
 
 def directory(cc):
-    """Where `make CC=cc` puts what it makes; the Makefile's rule (B), said once more."""
+    """Where `make CC=cc` puts what it makes; the Makefile says so (HF_BUILD), or this is its rule said once more."""
+    if cc == os.environ.get("HF_CC") and "HF_BUILD" in os.environ:
+        return os.path.join(TOP, os.environ["HF_BUILD"])
     build = os.path.join(TOP, "build")
     return build if cc == "gcc" else os.path.join(build, os.path.basename(cc))
 

@@ -1,0 +1,55 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * What the boot tests run: does one thing that its first argument names, so that a test can see from
+ * outside whether it happened.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+static int show_file(const char *path) {
+    char text[256];
+    int fd = open(path, O_RDONLY);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (n < 0) return perror(path), 1;
+    return write(1, text, (size_t)n) != n;
+}
+
+/* Locks this many MiB and says so. */
+static int lock(size_t mib) {
+    char *p = mmap(NULL, mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED || mlock(p, mib << 20) != 0) return perror("lock"), 1;
+    printf("locked %zu MiB\n", mib);
+    return 0;
+}
+
+static int ram(void) {
+    struct sysinfo s;
+    if (sysinfo(&s) != 0) return perror("sysinfo"), 1;
+    printf("ram %lu MiB\n", s.totalram * s.mem_unit >> 20);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    const char *what = argc > 1 ? argv[1] : "";
+    const char *how = argc > 2 ? argv[2] : "0";
+    if (strcmp(what, "exit") == 0) return atoi(how);
+    if (strcmp(what, "hello") == 0) return puts("hello from ring 3") < 0;
+    if (strcmp(what, "crash") == 0) *(volatile int *)8 = 1;
+    if (strcmp(what, "loop") == 0) for (;;) (void)getpid();
+    if (strcmp(what, "uid") == 0) return printf("uid %d\n", (int)getuid()) < 0;
+    if (strcmp(what, "cat") == 0) return show_file(how);
+    if (strcmp(what, "lock") == 0) return lock(strtoul(how, NULL, 10));
+    if (strcmp(what, "ram") == 0) return ram();
+    if (strcmp(what, "args") == 0) {
+        for (int i = 2; i < argc; i++) printf("[%s]", argv[i]);
+        return puts("") < 0;
+    }
+    return 99;
+}
