@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct thread;
@@ -29,6 +30,27 @@ static inline struct cpu *cpu_this(void) {
     __asm__ volatile("movq %%gs:0, %0" : "=r"(c));
     return c;
 }
+
+/* The thread that runs here. One instruction on GS, so that no preemption can come in between; the same for the counter. */
+static inline struct thread *cpu_thread(void) {
+    struct thread *t;
+    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(t) : "i"(offsetof(struct cpu, thread)));
+    return t;
+}
+
+static inline void cpu_preempt_off(void) {
+    __asm__ volatile("incl %%gs:%c0" ::"i"(offsetof(struct cpu, preempt_off)) : "memory", "cc");
+}
+
+/* True: preempt_off is zero again. */
+static inline bool cpu_preempt_on(void) {
+    bool last;
+    __asm__ volatile("decl %%gs:%c1" : "=@ccz"(last) : "i"(offsetof(struct cpu, preempt_off)) : "memory");
+    return last;
+}
+
+/* A number from the CPU's random number generator: false when it has none or is out of them (SDM Vol. 1, 7.3.17). */
+bool cpu_random(uint64_t *);
 
 static inline uint64_t irq_save(void) {
     uint64_t flags;

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "arch/cpu.h"
 
@@ -18,14 +17,12 @@
 void sched_preempt(void);
 
 static inline void preempt_disable(void) {
-    __asm__ volatile("incl %%gs:%c0" ::"i"(offsetof(struct cpu, preempt_off)) : "memory", "cc");
+    cpu_preempt_off();
 }
 
 /* Takes one back without looking whether a switch is due: for the scheduler itself. True: it was the last. */
 static inline bool preempt_enable_quiet(void) {
-    bool last;
-    __asm__ volatile("decl %%gs:%c1" : "=@ccz"(last) : "i"(offsetof(struct cpu, preempt_off)) : "memory");
-    return last;
+    return cpu_preempt_on();
 }
 
 static inline void preempt_enable(void) {

@@ -140,6 +140,6 @@ struct thread *thread_create_user(struct process *p, int tid) {
     t->context.fpu = (void *)t->context.stack_top;
     t->process = t->serves = p;
     t->space = p->space;
-    context_init(&t->context, t->context.stack_top - sizeof(struct trapframe), user_entry, t);
+    context_init(&t->context, t->context.stack_top, user_entry, t);
     return t;
 }

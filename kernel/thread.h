@@ -56,6 +56,7 @@ struct thread {
     uint64_t runtime;               /* S: nanoseconds on a CPU before `since` */
     uint64_t switches[2];           /* S: [0] it slept, [1] it was preempted or yielded */
     LIST_ENTRY(thread) of_process;  /* P */
+    struct { uint64_t sp, size; uint32_t flags; } altstack; /* -: sigaltstack */
     uint64_t clear_tid;             /* -: set_tid_address: ring-3 address, cleared and woken at exit; 0: none */
     uint64_t sigmask;               /* P: blocked signals, bit sig-1 */
     uint64_t sigpending;            /* P: sent to this very thread */
@@ -70,9 +71,7 @@ struct thread {
 #define ATTENTION_KILL   2u /* the process is ending: this thread must not see ring 3 again */
 
 static inline struct thread *current(void) {
-    struct thread *t;
-    __asm__ volatile("movq %%gs:24, %0" : "=r"(t)); /* cpu.thread: one instruction, so no preemption in between */
-    return t;
+    return cpu_thread();
 }
 
 /* The running thread's process; NULL in a kernel thread. */

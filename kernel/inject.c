@@ -1,0 +1,26 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Failure injection: see kernel/inject.h. What is armed belongs to a process; work that a kernel thread
+ * does for it (thread->serves) counts as the process's own, everybody else's allocations do not.
+ */
+#include "kernel/inject.h"
+
+#include "kernel/process.h"
+#include "kernel/thread.h"
+
+bool inject(enum inject_site site) {
+    struct process *p = current()->serves;
+    if (__builtin_expect(!p || !__atomic_load_n(&p->inject[site], __ATOMIC_RELAXED), 1)) return false;
+    /* The one that takes it from 1 to 0 fails. Two threads may race here; only one of them sees 0. */
+    return __atomic_sub_fetch(&p->inject[site], 1, __ATOMIC_RELAXED) == 0;
+}
+
+void inject_arm(enum inject_site site, unsigned nth) {
+    __atomic_store_n(&current_process()->inject[site], nth, __ATOMIC_RELAXED);
+}
+
+unsigned inject_left(enum inject_site site) {
+    return __atomic_load_n(&current_process()->inject[site], __ATOMIC_RELAXED);
+}

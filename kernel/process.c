@@ -1,0 +1,132 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * The table of processes and the tree that they form.
+ *
+ *      bucket[pid % 64] -> p -> p        pids go up and around, so that one is not reused soon; kill(-1)
+ *                                        and listings walk the buckets
+ *
+ * LOCKING     process_lock (P) for everything here. No sleeping lock is taken under it.
+ * INVARIANTS  every process in the table but process 1 has a parent in the table; a zombie holds nothing but
+ *             its entry: no space, files, requests or threads.
+ */
+#include "kernel/process.h"
+
+#include <asm/errno.h>
+
+#include "kernel/assert.h"
+#include "libc/core/string.h"
+
+#define PID_MAX 32768
+#define BUCKETS 64
+
+struct spinlock process_lock;
+static LIST_HEAD(bucket, process) table[BUCKETS];
+static int last_pid;
+static unsigned count;
+
+void process_init(void) {
+    spin_init(&process_lock, "processes");
+    for (unsigned i = 0; i < BUCKETS; i++) LIST_INIT(&table[i]);
+}
+
+unsigned process_count(void) {
+    return __atomic_load_n(&count, __ATOMIC_RELAXED);
+}
+
+struct process *process_find_locked(int pid) {
+    struct process *p;
+    LIST_FOREACH(p, &table[(unsigned)pid % BUCKETS], by_pid) if (p->pid == pid) return p;
+    return NULL;
+}
+
+struct process *process_next_locked(const struct process *p) {
+    struct process *next = p ? LIST_NEXT(p, by_pid) : NULL;
+    for (unsigned i = p ? (unsigned)p->pid % BUCKETS + 1 : 0; !next && i < BUCKETS; i++) next = LIST_FIRST(&table[i]);
+    return next;
+}
+
+/* A process group's or session's number may not become a pid while it lives. */
+static bool pid_free_locked(int pid) {
+    if (process_find_locked(pid)) return false;
+    for (struct process *p = process_next_locked(NULL); p; p = process_next_locked(p))
+        if (p->pgrp == pid || p->session == pid) return false;
+    return true;
+}
+
+static int pid_choose_locked(void) {
+    for (int tries = 0; tries < PID_MAX; tries++) {
+        last_pid = last_pid >= PID_MAX - 1 ? 1 : last_pid + 1;
+        if (pid_free_locked(last_pid)) return last_pid;
+    }
+    return 0;
+}
+
+struct process *process_alloc(void) {
+    struct process *p = heap_alloc_zero(sizeof *p);
+    if (!p) return NULL;
+    LIST_INIT(&p->children);
+    LIST_INIT(&p->threads);
+    spin_lock(&process_lock);
+    p->pid = pid_choose_locked();
+    if (p->pid) {
+        /* In the table at once, so that nobody else gets the number; found by all, signalled by all, waited for by none. */
+        LIST_INSERT_HEAD(&table[(unsigned)p->pid % BUCKETS], p, by_pid);
+        p->pgrp = p->session = p->pid;
+        count++;
+    }
+    spin_unlock(&process_lock);
+    if (p->pid) return p;
+    heap_free(p);
+    return NULL;
+}
+
+void process_free_locked(struct process *p) {
+    ASSERT(!p->space && !p->files && !p->aio && LIST_EMPTY(&p->children) && LIST_EMPTY(&p->threads));
+    LIST_REMOVE(p, by_pid);
+    if (p->parent) LIST_REMOVE(p, sibling);
+    count--;
+    heap_free(p);
+}
+
+void process_free(struct process *p) {
+    spin_lock(&process_lock);
+    process_free_locked(p);
+    spin_unlock(&process_lock);
+}
+
+void process_publish_locked(struct process *p, struct process *parent, struct thread *first) {
+    p->parent = parent;
+    if (parent) LIST_INSERT_HEAD(&parent->children, p, sibling);
+    LIST_INSERT_HEAD(&p->threads, first, of_process);
+}
+
+void process_push_limits(struct process *p) {
+    struct space_limits l;
+    spin_lock(&process_lock);
+    struct space *space = p->space;
+    if (space) {
+        process_space_limits_locked(p, &l);
+        space_hold(space);
+    }
+    spin_unlock(&process_lock);
+    if (!space) return;
+    space_set_limits(space, &l);
+    space_drop(space);
+}
+
+void process_space_limits_locked(const struct process *p, struct space_limits *l) {
+    *l = (struct space_limits){
+        .memlock = p->limits.of[RLIMIT_MEMLOCK].soft,
+        .as = p->limits.of[RLIMIT_AS].soft,
+        .data = p->limits.of[RLIMIT_DATA].soft,
+        .stack = p->limits.of[RLIMIT_STACK].soft,
+        .privileged = process_privileged(p),
+    };
+}
+
+void process_set_name(struct process *p, const char *path) {
+    const char *slash = strrchr(path, '/');
+    strlcpy(p->name, slash ? slash + 1 : path, sizeof p->name);
+}
