@@ -15,3 +15,13 @@ $(B)/holdfast.elf: $(KOBJ) linker.ld tools/ksyms boot/boot.mk
 	$(Q)nm -n $(B)/link/first.elf | tools/ksyms >$(B)/link/ksyms.asm
 	$(Q)nasm -f elf64 -o $(B)/link/ksyms.o $(B)/link/ksyms.asm
 	$(Q)$(KLD) -o $@ $(KOBJ) $(B)/link/ksyms.o
+
+# What `make iso` boots: the tour.
+ISO_INIT = $(B)/user/examples/tour
+
+$(B)/holdfast.iso: $(B)/holdfast.elf $(ISO_INIT) iso/grub.cfg tools/mkiso
+	$(call say,ISO,$@)
+	$(Q)rm -rf $(B)/iso && mkdir -p $(B)/iso
+	$(Q)cp $(ISO_INIT) $(B)/iso/tour
+	$(Q)cd $(B)/iso && echo tour | cpio -o -H newc --quiet >../initrd
+	$(Q)tools/mkiso $(B)/holdfast.elf $(B)/initrd 'init=/tour' $@

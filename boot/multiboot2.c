@@ -73,13 +73,19 @@ static const char *read_module(const struct mb2_module *t, struct boot_info *bi)
     return NULL;
 }
 
+/* GRUB puts a backslash before each quote and backslash of the words it was given; they are taken out again. */
+static bool is_escape(const char *c, const char *end) {
+    return end - c > 1 && c[0] == '\\' && (c[1] == '\\' || c[1] == '\'' || c[1] == '"');
+}
+
 static const char *read_cmdline(const struct mb2_tag *t, struct boot_info *bi) {
-    const char *text = (const char *)(t + 1);
-    uint32_t room = t->size - sizeof *t, n = 0;
-    while (n < room && text[n]) n++;
-    if (n == room) return "multiboot2 command line does not end";
-    if (n >= BOOT_CMDLINE) n = BOOT_CMDLINE - 1;
-    for (uint32_t i = 0; i < n; i++) bi->cmdline[i] = text[i];
+    const char *text = (const char *)(t + 1), *end = (const char *)t + t->size;
+    uint32_t n = 0;
+    for (; text < end && *text; text++) {
+        if (is_escape(text, end)) text++;
+        if (n < BOOT_CMDLINE - 1) bi->cmdline[n++] = *text;
+    }
+    if (text >= end) return "multiboot2 command line does not end";
     bi->cmdline[n] = 0;
     return NULL;
 }

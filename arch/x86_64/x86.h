@@ -110,7 +110,7 @@ extern struct cpu_caps cpu_caps;
 #define VECTOR_SPURIOUS 0xff
 
 /* ---- shared among the files of this folder, and boot ---- */
-void cpu_init(void);                        /* descriptors, traps, control registers, this CPU's block; boot's early tables still in use */
+void cpu_init(void);                        /* descriptors, traps, control registers, GS; under boot's early tables */
 void paging_init(struct boot_info *bi);     /* the kernel's page tables, from here on W^X */
 void fpu_init(void);
 void pic_init(void);
