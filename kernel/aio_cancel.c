@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * aio_cancel(2): stopping a request, wherever it is.
+ * Stopping a request, wherever it is: the work of aio_cancel(2).
  *
  *     QUEUED, PARKED   nothing has been done yet: it ends here
  *     READY            between two slices: the caller takes it in hand, undoes it, ends it (C2, L4)
@@ -17,10 +17,7 @@
 #include <asm/errno.h>
 
 #include "abi/aio.h"
-#include "gen/syscalls.h"
 #include "kernel/aio_impl.h"
-#include "kernel/file.h"
-#include "kernel/process.h"
 
 static uint64_t asked; /* atomic: cancels of running requests, since boot */
 
@@ -74,18 +71,4 @@ int aio_cancel_one(struct aio_process *ap, uint64_t user) {
     int answer = rq ? cancel_locked(ap, rq) : HF_AIO_ALLDONE;
     mutex_unlock(&ap->lock);
     return answer;
-}
-
-/* All requests of a descriptor. Only lock requests exist so far, and they belong to none (C5). */
-static long cancel_descriptor(int fd) {
-    struct file *f = files_get(current_process()->files, fd);
-    if (!f) return -EBADF;
-    file_drop(f);
-    return HF_AIO_ALLDONE;
-}
-
-long sys_aio_cancel(uint64_t fd, uint64_t iocb) {
-    struct aio_process *ap = aio_process_peek(current_process());
-    if (!iocb) return cancel_descriptor((int)fd);
-    return ap ? aio_cancel_one(ap, iocb) : HF_AIO_ALLDONE;
 }

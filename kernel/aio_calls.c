@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * aio_mlock(2), aio_error(2), aio_return(2): asking, and taking the answer.
+ * aio_mlock(2), aio_error(2), aio_return(2), aio_cancel(2): asking, taking the answer, thinking better of it.
  *
  * Submission copies the block once (Q3), checks what can be checked without looking at memory, in the
  * contract's order (Q4), and queues; the range, its protection and every limit are judged when the
@@ -21,6 +21,7 @@
 #include "arch/uaccess.h"
 #include "gen/syscalls.h"
 #include "kernel/aio_impl.h"
+#include "kernel/file.h"
 #include "kernel/process.h"
 
 /* Only silence so far: the others are refused, not ignored. */
@@ -72,4 +73,18 @@ long sys_aio_return(uint64_t iocb) {
     }
     mutex_unlock(&ap->lock);
     return result;
+}
+
+/* All requests of a descriptor. Only lock requests exist so far, and they belong to none (C5). */
+static long cancel_descriptor(int fd) {
+    struct file *f = files_get(current_process()->files, fd);
+    if (!f) return -EBADF;
+    file_drop(f);
+    return HF_AIO_ALLDONE;
+}
+
+long sys_aio_cancel(uint64_t fd, uint64_t iocb) {
+    struct aio_process *ap = aio_process_peek(current_process());
+    if (!iocb) return cancel_descriptor((int)fd);
+    return ap ? aio_cancel_one(ap, iocb) : HF_AIO_ALLDONE;
 }

@@ -1,0 +1,585 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * The queue of asynchronous requests, without a machine: who is taken when, what every cancel does, that
+ * limits are exact and that nothing is left (contract Q6, Q7, X3, X4, X5, X7, C1, C2, C4, C6, P1, I5).
+ *
+ * The files under test are included here and linked to stand-ins: memory from malloc, so that the address
+ * sanitizer sees a request used after it was freed (pitfall A3), and a lock_job that only counts, over
+ * spaces that only know which ranges are held. The test itself is the worker: work() is one slice. The
+ * random part at the end checks itself against aio_audit() and a count of everything that was begun.
+ */
+#include "tests/host/support.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#define _ASM_X86_SIGNAL_H /* libc's own, above, say the same and cannot stand beside these */
+#define _LINUX_RESOURCE_H
+#include "kernel/process.h"
+#include "kernel/thread.h"
+
+/* ---- stand-ins ---- */
+
+#define RANGES 64
+
+struct space {
+    int refs;
+    uint64_t charged;
+    struct range {
+        uint64_t start, end;
+    } held[RANGES];
+    void (*hook)(void *);
+    void *arg;
+    uint64_t limit; /* pages that may be charged */
+};
+
+static long blocks; /* what malloc stands in for */
+static bool no_memory;
+
+static void *fake_alloc(size_t size) {
+    if (no_memory) return NULL;
+    blocks++;
+    return calloc(1, size);
+}
+
+static void fake_free(void *p) {
+    if (p) blocks--;
+    free(p);
+}
+
+static struct range *overlapping(struct space *s, uint64_t start, uint64_t end) {
+    for (int i = 0; i < RANGES; i++)
+        if (s->held[i].start < end && start < s->held[i].end) return &s->held[i];
+    return NULL;
+}
+
+static void range_take(struct space *s, uint64_t start, uint64_t end) {
+    for (int i = 0; i < RANGES; i++) {
+        if (s->held[i].end) continue;
+        s->held[i] = (struct range){start, end};
+        return;
+    }
+    bail_out("more than %d ranges held", RANGES);
+}
+
+static void range_give(struct space *s, uint64_t start, uint64_t end) {
+    for (int i = 0; i < RANGES; i++) {
+        if (s->held[i].start == start && s->held[i].end == end) s->held[i] = (struct range){0, 0};
+    }
+    if (s->hook) s->hook(s->arg);
+}
+
+static char order[256]; /* the first letter of what each slice worked on: addr / 1000 */
+static int step_fails;  /* an errno for the next step */
+static struct aio_request *cancel_in_step;
+
+static int fake_begin(struct lock_job *j, vaddr_t addr, uint64_t len) {
+    uint64_t pages = len / PAGE_SIZE;
+    if (addr == 0) return -ENOMEM;
+    if (overlapping(j->space, addr, addr + len)) return -EINPROGRESS;
+    if (j->space->charged + pages > j->space->limit) return -ENOMEM;
+    if (j->begun) bail_out("a job begins twice");
+    j->start = j->next = addr;
+    j->end = addr + len;
+    j->charged = pages;
+    j->space->charged += pages;
+    j->begun = true;
+    range_take(j->space, j->start, j->end);
+    return 0;
+}
+
+static void cancel_now(struct aio_request *rq);
+
+static int fake_step(struct lock_job *j, uint64_t budget) {
+    size_t n = strlen(order);
+    if (!j->begun) bail_out("a job that has not begun is stepped");
+    if (n + 1 < sizeof order) order[n] = (char)('A' + (int)(j->start >> 24) - 1);
+    if (cancel_in_step) cancel_now(cancel_in_step);
+    if (step_fails) {
+        int err = step_fails;
+        step_fails = 0;
+        return -err;
+    }
+    j->next += budget * PAGE_SIZE;
+    return j->next < j->end;
+}
+
+static long committed, undone;
+
+static void fake_finish(struct lock_job *j, bool commit) {
+    if (!j->begun) bail_out("a job is finished twice");
+    j->begun = false;
+    if (commit) committed++;
+    else {
+        undone++;
+        j->space->charged -= j->charged;
+    }
+    range_give(j->space, j->start, j->end);
+}
+
+static void fake_init(struct lock_job *j, struct space *s, vaddr_t addr, uint64_t len, bool on_fault, bool privileged) {
+    (void)addr, (void)len, (void)on_fault;
+    *j = (struct lock_job){.space = s, .privileged = privileged};
+}
+
+static void fake_hook(struct space *s, void (*hook)(void *), void *arg) {
+    s->hook = hook;
+    s->arg = arg;
+}
+
+static void fake_hold(struct space *s) {
+    s->refs++;
+}
+
+static void fake_drop(struct space *s) {
+    s->refs--;
+}
+
+#define heap_alloc_zero         fake_alloc
+#define heap_free               fake_free
+#define cache_init(c, n, s)     ((void)(c))
+#define cache_alloc_zero(c)     fake_alloc(((void)(c), sizeof(struct aio_request)))
+#define cache_free(c, p)        fake_free(((void)(c), (p)))
+#define lock_job_init           fake_init
+#define lock_job_begin          fake_begin
+#define lock_job_step           fake_step
+#define lock_job_finish         fake_finish
+#define space_on_release        fake_hook
+#define space_hold              fake_hold
+#define space_drop              fake_drop
+#define thread_create_kernel(name, fn, arg) ((void)(fn), (struct thread *)NULL)
+
+#include "kernel/aio_queue.c"
+#include "kernel/aio_ring.c"
+#include "kernel/aio_worker.c"
+#include "kernel/aio_cancel.c"
+
+/* ---- what the tests say ---- */
+
+static struct space spaces[3];
+static struct process procs[3];
+
+static void fresh(void) {
+    for (int i = 0; i < 3; i++) {
+        spaces[i] = (struct space){.refs = 1, .limit = 1ul << 40};
+        procs[i] = (struct process){.pid = i + 1, .space = &spaces[i]};
+    }
+    aio_limits = (struct aio_limits){.max_queue = 1024, .max_queue_per_proc = 256, .max_per_proc = 32, .slice = 1};
+    memset(order, 0, sizeof order);
+    committed = undone = 0;
+}
+
+/* Letter c's range: its own 16 MiB, so that ranges of different letters never meet. */
+static uint64_t place(char c) {
+    return (uint64_t)(c - 'A' + 1) << 24;
+}
+
+static int ask_at(struct process *p, uint64_t name, uint64_t addr, uint64_t pages) {
+    struct aio_process *ap = aio_process_get(p);
+    struct aio_ask ask = {.user = name, .addr = addr, .len = pages * PAGE_SIZE};
+    return ap ? aio_enqueue(ap, &ask) : -EAGAIN;
+}
+
+static int ask(struct process *p, char c, uint64_t pages) {
+    return ask_at(p, (uint64_t)c, place(c), pages);
+}
+
+static struct aio_request *rq_of(struct process *p, uint64_t name) {
+    mutex_lock(&p->aio->lock);
+    struct aio_request *rq = aio_find_locked(p->aio, name);
+    mutex_unlock(&p->aio->lock);
+    return rq;
+}
+
+static void cancel_now(struct aio_request *rq) {
+    cancel_in_step = NULL;
+    rq->cancel = true;
+}
+
+static struct aio_process *visited;
+
+static bool work(void) {
+    visited = aio_ring_next(visited, false);
+    if (visited) aio_serve(visited);
+    return visited != NULL;
+}
+
+/* Slices until nothing is left to do: how many. */
+static int work_all(void) {
+    int n = 0;
+    while (work()) n++;
+    return n;
+}
+
+/* The result, reaping; -1: not finished; -2: unknown. */
+static int result_of(struct process *p, uint64_t name) {
+    int result = -1;
+    mutex_lock(&p->aio->lock);
+    struct aio_request *rq = aio_find_locked(p->aio, name);
+    if (!rq) result = -2;
+    else if (rq->state == AIO_FINISHED) {
+        result = rq->error;
+        aio_reap_locked(p->aio, rq);
+    }
+    mutex_unlock(&p->aio->lock);
+    return result;
+}
+
+static enum aio_state state_of(struct process *p, char c) {
+    struct aio_request *rq = rq_of(p, (uint64_t)c);
+    return rq ? rq->state : AIO_STATES;
+}
+
+/* All processes end; then nothing may be left. */
+static void all_gone(const char *when) {
+    struct aio_stats s;
+    work_all();
+    for (int i = 0; i < 3; i++) aio_process_exit(&procs[i]);
+    aio_get_stats(&s);
+    bool none = blocks == 0 && s.requests == 0 && s.processes == 0;
+    for (int i = 0; i < 3; i++) none &= spaces[i].refs == 1 && !spaces[i].hook && !overlapping(&spaces[i], 0, UINT64_MAX);
+    ok(none, "I5, P1: nothing is left %s", when);
+    sync_check_idle();
+}
+
+static void audit_is_clean(const char *when) {
+    const char *wrong = aio_audit();
+    is_str(wrong ? wrong : "ok", "ok", "I5: the audit %s", when);
+}
+
+/* ---- tests ---- */
+
+static void test_order(void) {
+    fresh();
+    ask(&procs[0], 'A', 1);
+    ask(&procs[0], 'B', 1);
+    ask(&procs[0], 'C', 1);
+    is_int(work_all(), 3, "X4: a request of one slice takes one visit");
+    is_str(order, "ABC", "X3: FIFO within a process");
+    is_int(committed, 3, "X2: all are locked");
+    is_int(result_of(&procs[0], 'B'), 0, "X2: the result is 0");
+    is_int(result_of(&procs[0], 'B'), -2, "R3: it is reaped by that");
+    all_gone("after three requests");
+}
+
+static void test_turns(void) {
+    fresh();
+    ask(&procs[0], 'A', 6);
+    ask(&procs[1], 'B', 1);
+    ask(&procs[2], 'C', 2);
+    work_all();
+    is_str(order, "ABCACAAAA", "X3: a process has one slice in turn, however long its request is");
+    memset(order, 0, sizeof order);
+    ask(&procs[0], 'D', 3);
+    work();
+    ask(&procs[0], 'E', 1);
+    ask(&procs[0], 'F', 1);
+    work_all();
+    is_str(order, "DDEDF", "X3: what goes on and what is new take turns within a process");
+    all_gone("after taking turns");
+}
+
+static void test_running_limit(void) {
+    fresh();
+    aio_limits.max_per_proc = 2;
+    for (char c = 'A'; c <= 'D'; c++) ask(&procs[0], c, 2);
+    for (int i = 0; i < 3; i++) work();
+    is_int(procs[0].aio->count[AIO_READY] + procs[0].aio->count[AIO_QUEUED], 3, "Q7: one of four has ended");
+    is_int(state_of(&procs[0], 'D'), AIO_QUEUED, "Q7: no more than max_per_proc run at once");
+    ask(&procs[1], 'Z', 1);
+    work_all();
+    is_int(result_of(&procs[1], 'Z'), 0, "X3: a process at its limit is passed over");
+    for (char c = 'A'; c <= 'D'; c++) is_int(result_of(&procs[0], (uint64_t)c), 0, "X7: %c ends", c);
+    all_gone("after max_per_proc");
+}
+
+static void test_limits(void) {
+    fresh();
+    aio_limits.max_queue_per_proc = 3;
+    aio_limits.max_queue = 5;
+    for (uint64_t i = 1; i <= 3; i++) is_int(ask_at(&procs[0], i, place('A'), 1), 0, "Q7: %lu of 3 of a process", i);
+    is_int(ask_at(&procs[0], 4, place('A'), 1), -EAGAIN, "Q7: the fourth is refused");
+    is_int(ask_at(&procs[1], 1, place('A'), 1), 0, "Q7: 4 of 5 in the system");
+    is_int(ask_at(&procs[1], 2, place('A'), 1), 0, "Q7: 5 of 5 in the system");
+    is_int(ask_at(&procs[1], 3, place('A'), 1), -EAGAIN, "Q7: the sixth is refused");
+    for (int i = 0; i < 10000; i++) ask_at(&procs[0], 4, place('A'), 1), ask_at(&procs[1], 3, place('A'), 1);
+    audit_is_clean("after 20000 refusals (pitfall A1)");
+    work_all();
+    is_int(ask_at(&procs[0], 4, place('A'), 1), -EAGAIN, "Q7: finished requests count until they are reaped");
+    is_int(result_of(&procs[0], 1), 0, "R3: reap one");
+    is_int(ask_at(&procs[0], 4, place('A'), 1), 0, "R3: its slot is given back");
+    is_int(ask_at(&procs[0], 4, place('A'), 1), -EINVAL, "Q4: outstanding already");
+    no_memory = true;
+    result_of(&procs[0], 2);
+    is_int(ask_at(&procs[0], 9, place('A'), 1), -EAGAIN, "Q4: no memory");
+    no_memory = false;
+    is_int(ask_at(&procs[0], 9, place('A'), 1), 0, "Q6: and the slot was not lost");
+    all_gone("after all limits");
+}
+
+static void test_parking(void) {
+    fresh();
+    ask_at(&procs[0], 'a', place('A'), 8);
+    ask_at(&procs[0], 'b', place('A'), 1);
+    ask_at(&procs[0], 'c', place('A'), 1);
+    ask_at(&procs[0], 'd', place('D'), 1);
+    for (int i = 0; i < 3; i++) work();
+    is_int(state_of(&procs[0], 'b'), AIO_PARKED, "X5: who finds the range held is parked");
+    for (int i = 0; i < 4; i++) work();
+    is_int(result_of(&procs[0], 'd'), 0, "X5: and a later request of another range goes on");
+    work_all();
+    is_int(result_of(&procs[0], 'a'), 0, "X5: the holder ends");
+    is_int(result_of(&procs[0], 'b'), 0, "X5: then the first who waited");
+    is_int(result_of(&procs[0], 'c'), 0, "X5: then the second");
+    range_take(&spaces[0], place('A'), place('A') + 1);
+    ask_at(&procs[0], 'e', place('A'), 1);
+    ask_at(&procs[0], 'f', place('A'), 2);
+    ask_at(&procs[0], 'g', place('A'), 3);
+    is_int(work_all(), 3, "X5: three find a range that somebody else holds");
+    is_int(procs[0].aio->count[AIO_PARKED], 3, "X5: all three wait, and no worker does");
+    is_int(aio_cancel_one(procs[0].aio, 'f'), HF_AIO_CANCELED, "C1: a parked request is cancelled at once");
+    memset(order, 0, sizeof order);
+    range_give(&spaces[0], place('A'), place('A') + 1);
+    work_all();
+    is_str(order, "AAAA", "X3: both others run, in slices of their own");
+    is_int(result_of(&procs[0], 'e') + result_of(&procs[0], 'g'), 0, "X7: and end well");
+    is_int(result_of(&procs[0], 'f'), ECANCELED, "C6: the cancelled one says so");
+    all_gone("after parking");
+}
+
+static void test_release_between(void) {
+    fresh();
+    ask_at(&procs[0], 'a', place('A'), 1);
+    struct aio_request *rq = rq_of(&procs[0], 'a');
+    struct aio_process *ap = procs[0].aio;
+    uint64_t seen = ap->releases;
+    mutex_lock(&ap->lock);
+    aio_move_locked(rq, ap, AIO_ACTIVE, false);
+    mutex_unlock(&ap->lock);
+    aio_released(ap); /* the range is released after begin failed and before the request is parked */
+    put_back(ap, rq, -EINPROGRESS, seen);
+    is_int(rq->state, AIO_QUEUED, "X5: a release between looking and parking is not missed");
+    work_all();
+    is_int(result_of(&procs[0], 'a'), 0, "X7: it ends");
+    all_gone("after that race");
+}
+
+static void test_cancel(void) {
+    fresh();
+    ask(&procs[0], 'A', 5);
+    is_int(aio_cancel_one(procs[0].aio, 'A'), HF_AIO_CANCELED, "C1: queued");
+    is_int(work_all(), 0, "C1: nothing is left to do for a worker");
+    is_int(result_of(&procs[0], 'A'), ECANCELED, "C6: its result");
+    ask(&procs[0], 'B', 5);
+    work();
+    is_int(spaces[0].charged, 5, "C2: running, its pages are charged");
+    is_int(aio_cancel_one(procs[0].aio, 'B'), HF_AIO_CANCELED, "C2: running, between two slices");
+    ok(spaces[0].charged == 0 && undone == 1, "C2, L4: what it had locked is undone");
+    is_int(aio_cancel_one(procs[0].aio, 'B'), HF_AIO_ALLDONE, "C4: finished");
+    is_int(result_of(&procs[0], 'B'), ECANCELED, "C6: its result");
+    is_int(aio_cancel_one(procs[0].aio, 'B'), HF_AIO_ALLDONE, "C4: reaped");
+    ask(&procs[0], 'C', 5);
+    cancel_in_step = rq_of(&procs[0], 'C');
+    work();
+    is_int(result_of(&procs[0], 'C'), ECANCELED, "C2: cancelled during a slice: undone at its end");
+    ask(&procs[0], 'D', 1);
+    cancel_in_step = rq_of(&procs[0], 'D');
+    work();
+    is_int(result_of(&procs[0], 'D'), 0, "C6: cancelled during the last slice: it has ended, and says so");
+    ask(&procs[0], 'E', 5);
+    step_fails = EAGAIN;
+    work();
+    is_int(result_of(&procs[0], 'E'), EAGAIN, "X2: a step fails: its error is the result");
+    is_int(spaces[0].charged, 1, "L4: and only what ended well is locked");
+    all_gone("after cancels");
+}
+
+static struct aio_request *in_hand;
+static int hand_result;
+
+static void the_worker(void) {
+    in_hand->begun = false;
+    put_back(procs[0].aio, in_hand, hand_result, 0);
+}
+
+static void reap_at_once(void) {
+    the_worker();
+    result_of(&procs[0], 'A');
+}
+
+/* The request is in a worker's hand, and the worker goes on when the canceller sleeps. */
+static int cancel_in_hand(void (*other)(void), int result) {
+    fresh();
+    ask(&procs[0], 'A', 1);
+    in_hand = rq_of(&procs[0], 'A');
+    hand_result = result;
+    mutex_lock(&procs[0].aio->lock);
+    aio_move_locked(in_hand, procs[0].aio, AIO_ACTIVE, false);
+    aio_ring_update_locked(procs[0].aio);
+    mutex_unlock(&procs[0].aio->lock);
+    sync_other_thread = other;
+    int answer = aio_cancel_one(procs[0].aio, 'A');
+    sync_other_thread = NULL;
+    return answer;
+}
+
+static void test_cancel_in_hand(void) {
+    is_int(cancel_in_hand(the_worker, -ECANCELED), HF_AIO_CANCELED, "C2: in hand: the worker stops");
+    is_int(result_of(&procs[0], 'A'), ECANCELED, "C6: its result");
+    all_gone("after that");
+    is_int(cancel_in_hand(the_worker, 0), HF_AIO_ALLDONE, "C2: in hand: it had just finished");
+    is_int(result_of(&procs[0], 'A'), 0, "C6: its result");
+    all_gone("after that");
+    is_int(cancel_in_hand(the_worker, -EINPROGRESS), HF_AIO_CANCELED, "C2: in hand: it had just found its range held");
+    all_gone("after that");
+    is_int(cancel_in_hand(reap_at_once, -ECANCELED), HF_AIO_CANCELED, "C6: and is reaped by another before the canceller wakes");
+    all_gone("after that");
+}
+
+static int frozen_waits;
+
+static void thaw(void) {
+    frozen_waits++;
+    if (frozen_waits == 3) aio_set_hold(AIO_GO);
+}
+
+static void test_hold(void) {
+    fresh();
+    aio_set_hold(AIO_HOLD);
+    ask(&procs[0], 'A', 3);
+    is_int(work_all(), 0, "hold: nothing is taken up");
+    aio_set_steps(2);
+    is_int(work_all(), 2, "step: so many slices go");
+    is_int(state_of(&procs[0], 'A'), AIO_READY, "step: it runs and waits");
+    aio_set_hold(AIO_FREEZE);
+    sync_other_thread = thaw;
+    work();
+    sync_other_thread = NULL;
+    is_int(frozen_waits, 3, "freeze: it stays in hand until the freeze ends");
+    is_int(result_of(&procs[0], 'A'), 0, "freeze: then goes on");
+    all_gone("after holding");
+}
+
+static void test_exit(void) {
+    fresh();
+    ask(&procs[0], 'A', 5);
+    ask(&procs[0], 'B', 1);
+    ask_at(&procs[0], 'c', place('A'), 1);
+    ask(&procs[0], 'D', 1);
+    ask(&procs[1], 'E', 2);
+    for (int i = 0; i < 5; i++) work();
+    ask(&procs[0], 'F', 1);
+    work();
+    if (visited != procs[0].aio) work();
+    visited = aio_ring_next(visited, false); /* the worker leaves for another */
+    audit_is_clean("with requests in every state");
+    if (visited) aio_serve(visited);
+    while (visited == procs[0].aio) work();
+    aio_process_exit(&procs[0]);
+    is_int(spaces[0].refs, 1, "P1: the space is let go of");
+    ok(!overlapping(&spaces[0], 0, UINT64_MAX), "P1: no range is held");
+    work_all();
+    is_int(result_of(&procs[1], 'E'), 0, "P1: another process's request goes on");
+    ask(&procs[1], 'G', 100);
+    work();
+    procs[1].signals.pending = SIGBIT(SIGKILL);
+    work();
+    is_int(result_of(&procs[1], 'G'), ECANCELED, "P1: a process that is being killed: stopped at the next slice");
+    all_gone("after exits");
+}
+
+static void leave_it(void) {
+    visited = aio_ring_next(visited, false);
+}
+
+static void test_exit_in_hand(void) {
+    fresh();
+    ask(&procs[0], 'A', 5);
+    work(); /* the worker still visits */
+    sync_other_thread = leave_it;
+    aio_process_exit(&procs[0]);
+    sync_other_thread = NULL;
+    ok(!visited, "P1: exit waits for the visitor, who finds nothing more to take");
+    all_gone("after exit with a visitor");
+}
+
+/* ---- everything at random ---- */
+
+static uint64_t seed;
+
+static uint64_t draw(uint64_t n) {
+    seed = seed * 6364136223846793005ul + 1442695040888963407ul;
+    return (seed >> 33) % n;
+}
+
+static long taken, ended; /* requests accepted; results seen, or gone with their process */
+
+static void random_step(void) {
+    struct process *p = &procs[draw(3)];
+    uint64_t name = 1 + draw(12), kind = draw(16);
+    if (kind < 5) {
+        taken += ask_at(p, name, draw(20) ? place((char)('A' + draw(4))) + draw(4) * PAGE_SIZE : 0, 1 + draw(4)) == 0;
+    } else if (kind < 11) {
+        if (!draw(8)) step_fails = EAGAIN;
+        work();
+    } else if (kind < 13) {
+        if (p->aio) ended += result_of(p, name) >= 0;
+    } else if (kind < 15) {
+        if (p->aio) aio_cancel_one(p->aio, name);
+    } else if (!draw(20)) {
+        if (visited == p->aio) visited = aio_ring_next(visited, false);
+        if (visited && visited == p->aio) return;
+        if (visited) aio_serve(visited);
+        if (p->aio) ended += (long)p->aio->total;
+        aio_process_exit(p);
+    }
+}
+
+static void test_random(uint64_t from) {
+    const char *wrong = NULL;
+    fresh();
+    seed = from;
+    taken = ended = 0;
+    aio_limits.max_queue_per_proc = 6;
+    aio_limits.max_queue = 14;
+    aio_limits.max_per_proc = 3;
+    long at = 0;
+    for (; at < 20000 && !wrong; at++) {
+        random_step();
+        wrong = aio_audit();
+    }
+    step_fails = 0;
+    is_str(wrong ? wrong : "ok", "ok", "I5: the audit after each of %ld steps, seed %lu", at, from);
+    work_all();
+    for (int i = 0; i < 3; i++) {
+        if (procs[i].aio) {
+            for (uint64_t name = 1; name <= 12; name++) ended += result_of(&procs[i], name) >= 0;
+            is_int(procs[i].aio->total, 0, "X7: process %d: every request has ended", i);
+        } else pass("X7: process %d has none", i);
+    }
+    is_int(ended, taken, "X7: each of %ld accepted requests ended once", taken);
+    all_gone("after random steps");
+}
+
+int main(void) {
+    const char *given = getenv("SEED");
+    uint64_t start = given && *given ? strtoul(given, NULL, 10) : 1;
+    aio_queue_init();
+    test_order();
+    test_turns();
+    test_running_limit();
+    test_limits();
+    test_parking();
+    test_release_between();
+    test_cancel();
+    test_cancel_in_hand();
+    test_hold();
+    test_exit();
+    test_exit_in_hand();
+    for (uint64_t i = 0; i < 5; i++) test_random(start + i);
+    return done_testing();
+}
