@@ -40,11 +40,11 @@ say = @printf '  %-6s %s\n' $(1) $(patsubst $(B)/%,%,$(2))
 
 SYSINC := build/sysinc
 UAPI := /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
-$(SYSINC)/.filled: Makefile
-	$(Q)rm -rf $(SYSINC) && mkdir -p $(SYSINC)/bsd/sys
-	$(Q)ln -s $(or $(wildcard $(UAPI)/asm),/usr/include/asm) /usr/include/asm-generic /usr/include/linux $(SYSINC)/
-	$(Q)ln -s /usr/include/bsd/sys/tree.h /usr/include/bsd/sys/queue.h /usr/include/bsd/sys/cdefs.h $(SYSINC)/bsd/sys/
-	$(Q)ln -s /usr/include/ck*.h /usr/include/gcc $(SYSINC)/
+$(SYSINC)/.filled:
+	$(Q)mkdir -p $(SYSINC)/bsd/sys
+	$(Q)ln -sfn $(or $(wildcard $(UAPI)/asm),/usr/include/asm) /usr/include/asm-generic /usr/include/linux $(SYSINC)/
+	$(Q)ln -sfn /usr/include/bsd/sys/tree.h /usr/include/bsd/sys/queue.h /usr/include/bsd/sys/cdefs.h $(SYSINC)/bsd/sys/
+	$(Q)ln -sfn /usr/include/ck*.h /usr/include/gcc $(SYSINC)/
 	$(Q)touch $@
 
 # --- Flags -----------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ check-compilers: ## gcc and clang, all warnings as errors
 	@$(MAKE) CC=gcc all
 	@$(MAKE) CC=clang all
 check-tidy: $(KGEN) $(SYSINC)/.filled ## clang's static analysis of ring 0
-	@printf '%s\n' $(filter %.c,$(KSRC)) | xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(TIDYFLAGS)' sh
+	@printf '%s\n' $(filter %.c,$(KSRC)) | xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(TIDYFLAGS) 2>/dev/null' sh
 TIDYFLAGS = $(patsubst $(CCINC),$(shell clang -print-file-name=include),$(KCFLAGS))
 check-text: ## spelling, man pages
 	@codespell -q 3 -I tools/words.txt -S ./build,./.git .
