@@ -1,0 +1,14 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Random numbers that cannot be foreseen: for getrandom and AT_RANDOM.
+ */
+#pragma once
+
+#include <stddef.h>
+
+/* Seeds the generator: once the clock runs. */
+void random_init(void);
+/* Fills n bytes. Never fails, never sleeps; not from interrupts. */
+void random_bytes(void *to, size_t n);
