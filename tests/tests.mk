@@ -45,17 +45,20 @@ $(B)/native/%: tests/user/%.c
 
 # --- Host: the portable parts over arch/host, under sanitizers ---------------------------------------------
 
-HOST_PARTS := $(wildcard mm/*.c arch/host/*.c) arch/x86_64/pmap.c boot/memmap.c libc/core/format.c \
-    $(addprefix kernel/,cpio.c tree.c)
-HOST_SUPPORT := $(filter-out tests/host/test_%,$(wildcard tests/host/*.c))
+HOST_PARTS := $(wildcard mm/*.c) arch/x86_64/pmap.c boot/memmap.c boot/multiboot2.c boot/pvh.c libc/core/format.c $(addprefix kernel/,cpio.c tree.c)
+HOST_SUPPORT := $(filter-out tests/host/test_%,$(wildcard tests/host/*.c)) $(wildcard arch/host/*.c)
 HOST_TESTS := $(patsubst tests/host/test_%.c,$(B)/tests/host/%,$(wildcard tests/host/test_*.c))
-HOSTFLAGS := -std=gnu17 -O1 -g -D_GNU_SOURCE -DDEBUG $(WARN) -I. -Iarch/host -I$(B)/gen -fno-omit-frame-pointer \
+HOSTFLAGS := -std=gnu17 -O1 -g -DDEBUG $(WARN) -I. -Iarch/host -I$(B)/gen -fno-omit-frame-pointer \
     -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-$(B)/tests/host/o/%.o: %.c
+# The parts see the headers that they see in the kernel; the tests and the machine model, those of Linux.
+$(HOST_PARTS:%.c=$(B)/tests/host/o/%.o): HOSTINC = -ffreestanding -nostdinc -isystem $(CCINC) -isystem $(SYSINC)
+HOSTINC = -D_GNU_SOURCE
+
+$(B)/tests/host/o/%.o: %.c $(SYSINC)/.filled | $(KGEN)
 	$(call say,HOST,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HOSTFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(HOSTFLAGS) $(HOSTINC) -MMD -MP -c -o $@ $<
 
 # An archive, so that each test links only what it uses, and may bring a stand-in of its own.
 $(B)/tests/host/o/parts.a: $(patsubst %.c,$(B)/tests/host/o/%.o,$(HOST_PARTS) $(HOST_SUPPORT))
