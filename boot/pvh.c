@@ -9,21 +9,22 @@
 #include "boot/loader.h"
 #include "boot/memmap.h"
 
+/* Packed: QEMU aligns them, but nothing says that it must. */
 struct pvh_start {
     uint32_t magic, version, flags, nr_modules;
     uint64_t modules, cmdline, rsdp;
     uint64_t memmap; /* from version 1 on */
     uint32_t memmap_entries, reserved;
-};
+} __attribute__((packed));
 
 struct pvh_module {
     uint64_t paddr, size, cmdline, reserved;
-};
+} __attribute__((packed));
 
 struct pvh_memory {
     uint64_t addr, size;
     uint32_t type, reserved;
-};
+} __attribute__((packed));
 
 #define PVH_RAM 1 /* E820's numbers */
 #define PVH_MAX_ENTRIES 4096
