@@ -37,7 +37,7 @@ int main(void) {
     char *p = lock_most(&pages);
     if (!p) bail_out("the cap is below five eighths of what is free");
     ok(pages > 0, "A8: %lu pages locked, more than half of what there is", (unsigned long)pages);
-    memset(p, 5, pages * PG);
+    for (uint64_t i = 0; i < pages; i++) p[i * PG] = 5;
     uint64_t free_frames = knob("vm.stats.free_frames"), promised = knob("vm.stats.promised"),
              spaces = knob("vm.stats.spaces"), heap = knob("vm.stats.heap_live");
     for (int i = 0; i < 3; i++) is_int(try_fork(), ENOMEM, "A8: fork fails for want of the copies");

@@ -239,7 +239,8 @@ UNUSED static int signal_writing(void *p) {
 UNUSED static uint64_t knob(const char *name) {
     uint64_t value = ~0ull;
     size_t size = sizeof value;
-    if (sysctlbyname(name, &value, &size, NULL, 0) != 0) return ~0ull;
+    if (sysctlbyname(name, &value, &size, NULL, 0) != 0) value = ~0ull;
+    __asm__("" : "+r"(value)); /* on Linux the compiler would know it, and warn of what follows */
     return value;
 }
 
