@@ -8,8 +8,8 @@
  *      [   ######][########]    NULL           byte n is in page[n / 4096 % 16]. Pages come when a write
  *          ^out        ^in                     needs them and go when they have been read.
  *
- * A full ring may end in the page that it begins in. An empty pipe starts again at byte 0, so a pipe that is drained as fast as it is filled uses one page,
- * which it keeps. A write of at most PIPE_BUF bytes goes in whole or waits (POSIX write).
+ * A full ring may end in the page that it begins in. An empty pipe starts again at byte 0, so a pipe that
+ * is drained as fast as it is filled uses one page, which it keeps. A write of at most PIPE_BUF bytes goes in whole or waits (POSIX write).
  *
  * LOCKING  pipe.lock, a mutex, over all fields: the copies to and from ring 3 happen under it, and may
  * fault. It comes before a space's locks.

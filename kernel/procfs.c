@@ -183,7 +183,8 @@ void procfs_init(void) {
     static struct node process_dir; /* in no list: found by number alone */
     struct node *proc = tree_add_dir(&tree_root, "proc", 0555);
     if (!proc || !tree_add_dir(proc, "self", 0555)) panic("no memory for /proc");
-    process_dir = (struct node){.name = "PID", .name_len = 3, .mode = S_IFDIR | 0555, .ino = UINT32_MAX, .nlink = 2, .parent = proc};
+    process_dir = (struct node){.name = "PID", .name_len = 3, .mode = S_IFDIR | 0555, .ino = UINT32_MAX, .nlink = 2,
+                                .parent = proc};
     add_files(proc, machine_files);
     add_files(&process_dir, proc_pid_files);
     proc_view = (struct proc_view){.root = proc, .process = &process_dir, .self = self, .live = live};

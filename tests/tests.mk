@@ -45,7 +45,7 @@ $(B)/native/%: tests/user/%.c
 
 # --- Host: the portable parts over arch/host, under sanitizers ---------------------------------------------
 
-HOST_PARTS := $(wildcard mm/*.c) arch/x86_64/pmap.c boot/memmap.c boot/multiboot2.c boot/pvh.c libc/core/format.c $(addprefix kernel/,cpio.c tree.c)
+HOST_PARTS := $(wildcard mm/*.c) arch/x86_64/pmap.c boot/memmap.c boot/multiboot2.c boot/pvh.c libc/core/format.c $(addprefix kernel/,cpio.c initrd.c tree.c)
 HOST_SUPPORT := $(filter-out tests/host/test_%,$(wildcard tests/host/*.c)) $(wildcard arch/host/*.c)
 HOST_TESTS := $(patsubst tests/host/test_%.c,$(B)/tests/host/%,$(wildcard tests/host/test_*.c))
 HOSTFLAGS := -std=gnu17 -O1 -g -DDEBUG $(WARN) -I. -Iarch/host -I$(B)/gen -fno-omit-frame-pointer \
