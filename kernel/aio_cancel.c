@@ -5,7 +5,7 @@
  * Stopping a request, wherever it is: the work of aio_cancel(2).
  *
  *     QUEUED, PARKED   nothing has been done yet: it ends here
- *     READY            between two slices: the caller takes it in hand, undoes it, ends it (C2, L4)
+ *     READY            between two slices: undone, and it ends here (C2, L4)
  *     ACTIVE           in a worker's hand: ask, and wait for no more than its slice
  *     FINISHED         too late: ALLDONE
  *
@@ -25,17 +25,6 @@ uint64_t aio_cancels_asked(void) {
     return __atomic_load_n(&asked, __ATOMIC_RELAXED);
 }
 
-/* Between two slices: nobody has it in hand, so we take it. */
-static void stop_ready_locked(struct aio_process *ap, struct aio_request *rq) {
-    __atomic_fetch_add(&asked, 1, __ATOMIC_RELAXED);
-    aio_move_locked(rq, ap, AIO_ACTIVE, false);
-    mutex_unlock(&ap->lock);
-    aio_undo(rq);
-    mutex_lock(&ap->lock);
-    aio_complete_locked(ap, rq, ECANCELED);
-    aio_ring_update_locked(ap);
-}
-
 /* In somebody's hand: true if it ended cancelled. */
 static bool stop_active_locked(struct aio_process *ap, struct aio_request *rq) {
     __atomic_store_n(&rq->cancel, true, __ATOMIC_RELEASE);
@@ -50,13 +39,13 @@ static bool stop_active_locked(struct aio_process *ap, struct aio_request *rq) {
 
 static int cancel_locked(struct aio_process *ap, struct aio_request *rq) {
     switch (rq->state) {
+    case AIO_READY:
+        __atomic_fetch_add(&asked, 1, __ATOMIC_RELAXED);
+        __attribute__((fallthrough));
     case AIO_QUEUED:
     case AIO_PARKED:
-        aio_complete_locked(ap, rq, ECANCELED);
+        aio_end_locked(ap, rq, ECANCELED);
         aio_ring_update_locked(ap);
-        return HF_AIO_CANCELED;
-    case AIO_READY:
-        stop_ready_locked(ap, rq);
         return HF_AIO_CANCELED;
     case AIO_ACTIVE:
         return stop_active_locked(ap, rq) ? HF_AIO_CANCELED : HF_AIO_ALLDONE;

@@ -23,23 +23,23 @@
  *             those stand at the head, in their order.
  *   PARKED    somebody holds part of the range. Whenever a range of the space is released, all of the
  *             process's parked requests are queued again. No worker waits for a range, ever.
- *   ACTIVE    in the hands of one worker (or of one thread that undoes it): nobody else looks at its job.
+ *   ACTIVE    in the hands of one worker: nobody else looks at its job.
  *   READY     begun, waiting for its next slice: holds its range and its charge.
  *   FINISHED  has its result, in order of completion, until aio_return or aio_waitcomplete takes it.
  *
- * "Running" in the contract is ACTIVE or READY: at most max_per_proc of them (Q7). aio_complete_locked
- * is the one way into FINISHED, hence each request ends once (X7), and there notification will be.
+ * "Running" in the contract is ACTIVE or READY: at most max_per_proc of them (Q7). aio_end_locked is the
+ * one way into FINISHED, hence each request ends once (X7), and there notification will be.
  *
  * LOCKING  letters on the fields:
  *   A  aio_process.lock, a mutex: the requests of one process. Held by a system call or a worker for some
- *      list operations, never while pages are brought in. User memory may be touched under it (one
- *      pointer, aio_waitcomplete): faults never want it.
+ *      list operations, never while pages are brought in. It comes before mm/'s locks: lock_job_finish
+ *      runs under it, and user memory may be touched (aio_waitcomplete, one pointer).
  *   R  aio_ring.lock, a mutex: which processes have work, who visits them, and the hold for tests.
  *   L  aio_all.lock, a mutex: the list of all aio_process; statistics and audit walk it.
  *   H  the hand: whoever made the request ACTIVE.
  *   -  constant, or before and after anybody else can see it.
- *   Order: L, then A (several at once only under L), then R. None is held when lock_job_* or the release
- *   hook's caller run; mm/ is called under none of them but for cache_alloc.
+ *   Order: L, then A (several at once only under L), then R or mm/'s. mm/'s release hook comes with none of
+ *   mm/'s locks held; with A held already when lock_job_finish calls it.
  *   aio_total, the system's count, is atomic: a slot is taken by compare-and-swap, so that exactly
  *   max_queue are given out.
  *
@@ -123,8 +123,12 @@ struct aio_process *aio_process_peek(struct process *);
 int aio_enqueue(struct aio_process *, const struct aio_ask *);
 struct aio_request *aio_find_locked(struct aio_process *, uint64_t user);
 void aio_move_locked(struct aio_request *, struct aio_process *, enum aio_state, bool at_head);
-/* The end of a request in hand or never begun: its result can be seen, those who wait are woken. error: 0 or errno. */
-void aio_complete_locked(struct aio_process *, struct aio_request *, int error);
+/*
+ * The end of a request, by its hand if it is ACTIVE: the lock is made real (error 0) or undone (errno), the
+ * result can be seen, those who wait are woken. All under the one hold of the lock, so that whoever waited
+ * for the range finds the request ended (X5).
+ */
+void aio_end_locked(struct aio_process *, struct aio_request *, int error);
 /* The program has the result of a finished request: slot and counts go back, the memory too. */
 void aio_reap_locked(struct aio_process *, struct aio_request *);
 void aio_unwatch_locked(struct aio_request *);
@@ -155,8 +159,6 @@ void aio_ring_thaw(void);
 
 /* Take one request of the process and do one slice of it; nothing if there is nothing to take. */
 void aio_serve(struct aio_process *);
-/* Undo what the request has locked so far, if it has begun. By the hand; no lock held. */
-void aio_undo(struct aio_request *);
 /* mm/'s hook: a range of the space (arg: its aio_process) was released. */
 void aio_released(void *arg);
 uint64_t aio_slices_done(void);

@@ -10,7 +10,7 @@
  *
  * LOCKING     aio_impl.h. *_locked functions want aio_process.lock.
  * INVARIANTS  I5; a slot is taken before the request exists and given back when it is reaped or swept.
- * MISSING     notification (SIGEV_NONE is the only kind so far): it belongs into aio_complete_locked.
+ * MISSING     notification (SIGEV_NONE is the only kind so far): it belongs into aio_end_locked.
  */
 #include "kernel/aio_impl.h"
 
@@ -156,8 +156,14 @@ int aio_enqueue(struct aio_process *ap, const struct aio_ask *ask) {
     return err;
 }
 
-void aio_complete_locked(struct aio_process *ap, struct aio_request *rq, int error) {
-    ASSERT(rq->state != AIO_FINISHED && !rq->begun);
+static void finish_job(struct aio_request *rq, bool commit) {
+    if (rq->begun) lock_job_finish(&rq->job, commit);
+    rq->begun = false;
+}
+
+void aio_end_locked(struct aio_process *ap, struct aio_request *rq, int error) {
+    ASSERT(rq->state != AIO_FINISHED);
+    finish_job(rq, error == 0);
     rq->error = error;
     aio_move_locked(rq, ap, AIO_FINISHED, false);
     trace(TRACE_AIO, rq->ask.user, (uint64_t)error);
@@ -199,7 +205,7 @@ static void sweep(struct aio_process *ap) {
         while ((rq = TAILQ_FIRST(&ap->list[state]))) {
             ASSERT(state != AIO_ACTIVE && !rq->watchers);
             list_remove(ap, rq);
-            aio_undo(rq);
+            finish_job(rq, false);
             request_free(rq);
         }
     }

@@ -57,33 +57,21 @@ static struct aio_request *take(struct aio_process *ap) {
 
 /* ---- doing ---- */
 
-void aio_undo(struct aio_request *rq) {
-    if (rq->begun) lock_job_finish(&rq->job, false);
-    rq->begun = false;
-}
-
 /* The process is about to die of a signal: no use in going on, and it may be waiting for this very range. */
 static bool doomed(const struct aio_request *rq, const struct aio_process *ap) {
     return __atomic_load_n(&rq->cancel, __ATOMIC_ACQUIRE) ||
            __atomic_load_n(&ap->process->signals.pending, __ATOMIC_RELAXED) & SIGBIT(SIGKILL);
 }
 
-/* 1: more to do. -EINPROGRESS: somebody holds the range. Else it has ended: 0 or -errno, and the job is no more. */
+/* 1: more to do. -EINPROGRESS: somebody holds the range. Else it is to end so: 0 or -errno. */
 static int slice(struct aio_request *rq, const struct aio_process *ap) {
-    if (doomed(rq, ap)) {
-        aio_undo(rq);
-        return -ECANCELED;
-    }
+    if (doomed(rq, ap)) return -ECANCELED;
     if (!rq->begun) {
         int err = lock_job_begin(&rq->job, rq->ask.addr, rq->ask.len);
         if (err) return err;
         rq->begun = true;
     }
-    int more = lock_job_step(&rq->job, __atomic_load_n(&aio_limits.slice, __ATOMIC_RELAXED));
-    if (more > 0) return 1;
-    lock_job_finish(&rq->job, more == 0);
-    rq->begun = false;
-    return more;
+    return lock_job_step(&rq->job, __atomic_load_n(&aio_limits.slice, __ATOMIC_RELAXED));
 }
 
 /* ---- where it belongs now ---- */
@@ -96,29 +84,29 @@ static void park_locked(struct aio_process *ap, struct aio_request *rq, uint64_t
     if (__atomic_load_n(&ap->releases, __ATOMIC_RELAXED) != seen) aio_move_locked(rq, ap, AIO_QUEUED, true);
 }
 
-void aio_released(void *arg) {
-    struct aio_process *ap = arg;
+static void unpark_locked(struct aio_process *ap) {
     struct aio_request *rq;
-    __atomic_fetch_add(&ap->releases, 1, __ATOMIC_SEQ_CST);
-    if (!__atomic_load_n(&ap->count[AIO_PARKED], __ATOMIC_SEQ_CST)) return;
-    mutex_lock(&ap->lock);
     while ((rq = TAILQ_LAST(&ap->list[AIO_PARKED], aio_list))) aio_move_locked(rq, ap, AIO_QUEUED, true);
     aio_ring_update_locked(ap);
-    mutex_unlock(&ap->lock);
+}
+
+void aio_released(void *arg) {
+    struct aio_process *ap = arg;
+    __atomic_fetch_add(&ap->releases, 1, __ATOMIC_SEQ_CST);
+    if (!__atomic_load_n(&ap->count[AIO_PARKED], __ATOMIC_SEQ_CST)) return;
+    bool ours = mutex_held(&ap->lock); /* aio_end_locked is what released it */
+    if (!ours) mutex_lock(&ap->lock);
+    unpark_locked(ap);
+    if (!ours) mutex_unlock(&ap->lock);
 }
 
 static void put_back(struct aio_process *ap, struct aio_request *rq, int result, uint64_t seen) {
     mutex_lock(&ap->lock);
-    if (result > 0 && rq->cancel) { /* asked for since the slice began: nobody but us may undo it */
-        mutex_unlock(&ap->lock);
-        aio_undo(rq);
-        mutex_lock(&ap->lock);
-        result = -ECANCELED;
-    }
-    if (result == -EINPROGRESS && rq->cancel) result = -ECANCELED;
-    if (result > 0) aio_move_locked(rq, ap, AIO_READY, false);
-    else if (result == -EINPROGRESS) park_locked(ap, rq, seen);
-    else aio_complete_locked(ap, rq, -result);
+    bool goes_on = result > 0 || result == -EINPROGRESS;
+    if (goes_on && rq->cancel) aio_end_locked(ap, rq, ECANCELED);
+    else if (result > 0) aio_move_locked(rq, ap, AIO_READY, false);
+    else if (goes_on) park_locked(ap, rq, seen);
+    else aio_end_locked(ap, rq, -result);
     aio_ring_update_locked(ap);
     mutex_unlock(&ap->lock);
 }
