@@ -52,7 +52,7 @@ $(SYSINC)/.filled:
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Werror
 CCINC := $(shell $(CC) -print-file-name=include 2>/dev/null)
 KCFLAGS = -std=gnu17 -O2 -g $(WARN) $(if $(DEBUG),-DDEBUG) \
-    -ffreestanding -nostdinc -isystem $(CCINC) -isystem $(SYSINC) -I. -Iarch/x86_64 -I$(B) \
+    -ffreestanding -nostdinc -isystem $(CCINC) -isystem $(SYSINC) -I. -Iarch/x86_64 -I$(B) -I$(B)/gen \
     -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-stack-protector -fcf-protection=none \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common -fno-strict-aliasing \
     -fno-delete-null-pointer-checks -fwrapv

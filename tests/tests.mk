@@ -43,39 +43,16 @@ $(B)/native/%: tests/user/%.c
 	@mkdir -p $(@D)
 	$(Q)gcc -std=gnu17 -O2 -g -Wall -Wextra -D_GNU_SOURCE -I. -MMD -MP -MF $@.d -MT $@ -o $@ $< -pthread
 
-# --- Host: the portable parts over arch/host, under sanitizers ---------------------------------------------
+# --- On the build machine --------------------------------------------------------------------------------
 
-HOST_PARTS := $(wildcard mm/*.c) arch/x86_64/pmap.c boot/memmap.c boot/multiboot2.c boot/pvh.c libc/core/format.c $(addprefix kernel/,cpio.c initrd.c tree.c)
-HOST_SUPPORT := $(filter-out tests/host/test_%,$(wildcard tests/host/*.c)) $(wildcard arch/host/*.c)
-HOST_TESTS := $(patsubst tests/host/test_%.c,$(B)/tests/host/%,$(wildcard tests/host/test_*.c))
-HOSTFLAGS := -std=gnu17 -O1 -g -DDEBUG $(WARN) -I. -Iarch/host -I$(B)/gen -fno-omit-frame-pointer \
-    -fsanitize=address,undefined -fno-sanitize-recover=undefined
-
-# The parts see the headers that they see in the kernel; the tests and the machine model, those of Linux.
-$(HOST_PARTS:%.c=$(B)/tests/host/o/%.o): HOSTINC = -ffreestanding -nostdinc -isystem $(CCINC) -isystem $(SYSINC)
-HOSTINC = -D_GNU_SOURCE
-
-$(B)/tests/host/o/%.o: %.c $(SYSINC)/.filled | $(KGEN)
-	$(call say,HOST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(HOSTFLAGS) $(HOSTINC) -MMD -MP -c -o $@ $<
-
-# An archive, so that each test links only what it uses, and may bring a stand-in of its own.
-$(B)/tests/host/o/parts.a: $(patsubst %.c,$(B)/tests/host/o/%.o,$(HOST_PARTS) $(HOST_SUPPORT))
-	$(Q)rm -f $@ && ar rcs $@ $^
-
-$(B)/tests/host/%: $(B)/tests/host/o/tests/host/test_%.o $(B)/tests/host/o/parts.a
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(HOSTFLAGS) -o $@ $^ -pthread
-
-.SECONDARY: $(patsubst %.c,$(B)/tests/host/o/%.o,$(wildcard tests/host/test_*.c))
+-include tests/host/host.mk
 
 # --- Running them ----------------------------------------------------------------------------------------
 
 HARNESS := $(wildcard tests/harness/*.t)
 BOOT := $(wildcard tests/boot/*.t)
 
-prove = prove -j2 --merge --exec 'tools/tap-run $(TAP)' $(1)
+prove = $(HOST_ENV) prove -j2 --merge --exec 'tools/tap-run $(TAP)' $(1)
 report = tools/tap-report $(if $(JUNIT),--junit $(JUNIT)) $(TAP)
 hf_prove = tools/hf-prove --build $(B) $(if $(SEED),--seed $(SEED)) $(call pick_names,$(USER_TESTS) $(FOREIGN)) || [ $$? = 1 ]
 pick_names = $(if $(T),$(notdir $(call pick,$(1))))

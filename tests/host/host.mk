@@ -5,7 +5,7 @@
 # undefined-behaviour sanitizers. tests/host/test_NAME.c is one program; it links what it uses of mm/,
 # arch/host/, the very pmap.c of arch/x86_64/, boot's map and the support files, all in one archive.
 #
-#   make test-host             all of them; CC=clang with the other compiler; JUNIT as for make test
+#   make test-host             all of them (tests/tests.mk); CC=clang with the other compiler; JUNIT as for make test
 #   make soak-host             the model-based test for longer: SEED=number STEPS=number
 #
 # Under DEBUG the costly assertions of mm/ are on: host tests always have them.
@@ -13,7 +13,7 @@
 HB := $(B)/host
 HOST_SRC := $(wildcard mm/*.c arch/host/*.c) arch/x86_64/pmap.c \
     $(filter-out $(wildcard tests/host/test_*.c) tests/host/model.c,$(wildcard tests/host/*.c)) \
-    $(wildcard boot/memmap.c kernel/cpio.c)
+    $(wildcard boot/memmap.c boot/multiboot2.c boot/pvh.c kernel/cpio.c)
 HOST_TESTS := $(patsubst tests/host/%.c,$(HB)/%,$(wildcard tests/host/test_*.c tests/host/model.c))
 
 HOST_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -40,8 +40,6 @@ $(HOST_TESTS): $(HB)/%: $(HB)/obj/tests/host/%.o $(HB)/libhost.a
 HOST_ENV := ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:print_legend=0 UBSAN_OPTIONS=print_stacktrace=1
 
 host: $(HOST_TESTS) ## build the host tests
-test-host: $(HOST_TESTS) ## mm/ in a process, under sanitizers (SEED=number, CC=clang)
-	@$(HOST_ENV) SEED=$(SEED) prove $(if $(V),-v) -j 2 $(sort $(HOST_TESTS))
 soak-host: $(HB)/model ## the model-based test for longer (SEED=number, STEPS=number)
 	@$(HOST_ENV) $(HB)/model --seed $(or $(SEED),$$(date +%s)) --steps $(or $(STEPS),200000)
-.PHONY: host test-host soak-host
+.PHONY: host soak-host
