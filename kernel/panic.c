@@ -28,7 +28,7 @@
 
 #define EXIT_PANIC 2
 #define TRACE_EVENTS 16
-#define MAX_FRAMES 24
+#define MAX_LINES 24
 #define MAX_STACK (64 * 1024ul)
 
 static unsigned depth;
@@ -50,14 +50,23 @@ static void print_registers(const struct trapframe *tf) {
              mmu_root());
 }
 
+/* Is there a frame at rbp: both its words mapped, in the half that is the kernel's? */
+static bool has_frame(uint64_t rbp) {
+    return rbp != 0 && rbp % 8 == 0 && mmu_kernel_maps(rbp) && mmu_kernel_maps(rbp + 15);
+}
+
+/* A function that called itself until the stack was full is one line. */
 static void backtrace(uint64_t rbp) {
-    uint64_t limit = rbp + MAX_STACK;
-    for (unsigned i = 0; i < MAX_FRAMES; i++) {
-        if (rbp % 8 || rbp > limit || !mmu_kernel_maps(rbp) || !mmu_kernel_maps(rbp + 15)) return;
+    uint64_t limit = rbp + MAX_STACK, last = 0;
+    for (unsigned lines = 0; lines < MAX_LINES && rbp <= limit && has_frame(rbp);) {
         const uint64_t *frame = (const uint64_t *)rbp;
         unsigned long offset;
         if (!ksym_name(frame[1], &offset)) return;
-        print_address("from", frame[1]);
+        if (frame[1] != last) {
+            print_address("from", frame[1]);
+            lines++;
+        }
+        last = frame[1];
         if (frame[0] <= rbp) return;
         rbp = frame[0];
     }
