@@ -57,6 +57,12 @@ void uncharge_pages(struct space *s, uint64_t n) {
     spin_unlock(&charge_lock);
 }
 
+int charge_swap(struct space *s, uint64_t up, uint64_t down, bool privileged) {
+    if (up > down) return charge_pages(s, up - down, privileged);
+    uncharge_pages(s, down - up);
+    return 0;
+}
+
 void charge_get_stats(uint64_t *now, uint64_t *most) {
     spin_lock(&charge_lock);
     *now = locked;

@@ -181,6 +181,11 @@ void frame_drop(pfn_t pfn) {
     if (before == 1) give_back(pfn);
 }
 
+bool frame_is_sole(pfn_t pfn) {
+    const struct frame *f = &table[pfn];
+    return __atomic_load_n(&f->refs, __ATOMIC_ACQUIRE) - __atomic_load_n(&f->pins, __ATOMIC_ACQUIRE) == 1;
+}
+
 void frame_pin(pfn_t pfn) {
     frame_hold(pfn);
     uint16_t before = __atomic_fetch_add(&table[pfn].pins, 1, __ATOMIC_RELAXED);

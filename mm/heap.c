@@ -21,6 +21,7 @@
  */
 #include "mm/heap.h"
 
+#include "arch/mmu.h"
 #include "kernel/assert.h"
 #include "kernel/inject.h"
 #include "libc/core/string.h"
@@ -69,6 +70,7 @@ static struct slab *slab_make(struct cache *c) {
     if (pfn == NO_PFN) return NULL;
     struct slab *s = frame_addr(pfn);
     *s = (struct slab){.cache = c};
+    MACHINE_POISON((char *)s + SLAB_HEAD, PAGE_SIZE - SLAB_HEAD);
     partial_push(c, s);
     c->slabs++;
     return s;
@@ -80,6 +82,7 @@ static void *slab_take(struct cache *c, struct slab *s) {
         memcpy(&s->free, p, sizeof(p));
     else
         p = (char *)s + SLAB_HEAD + (size_t)s->fresh++ * c->size;
+    MACHINE_UNPOISON(p, c->size);
     if (++s->in_use == c->per_slab) partial_remove(c, s);
     c->live++;
     return p;
@@ -107,6 +110,7 @@ void cache_free(struct cache *c, void *p) {
 #endif
     spin_lock(&c->lock);
     memcpy(p, &s->free, sizeof(p));
+    MACHINE_POISON((char *)p + sizeof(p), c->size - sizeof(p)); /* all but the link */
     s->free = p;
     c->live--;
     if (s->in_use-- == c->per_slab) partial_push(c, s);
@@ -116,7 +120,9 @@ void cache_free(struct cache *c, void *p) {
         c->slabs--;
     }
     spin_unlock(&c->lock);
-    if (empty) frame_drop(frame_number(s));
+    if (!empty) return;
+    MACHINE_UNPOISON(s, PAGE_SIZE);
+    frame_drop(frame_number(s));
 }
 
 /* ---- blocks of any size ---- */

@@ -73,6 +73,11 @@ unsigned space_cuts(const struct space *, vaddr_t start, vaddr_t end);
 int space_promise_tables(struct space *, uint64_t n);
 void space_settle_tables(struct space *);
 
+/* ---- object.c ---- */
+
+/* Every object, for the auditor; called without object locks. */
+void objects_each(void (*visit)(struct object *, void *), void *arg);
+
 /* ---- charge.c: what is locked, against the limits ---- */
 
 /* May this space lock anything at all (L12)? 0 or -EPERM. */
@@ -80,6 +85,8 @@ int charge_permitted(const struct space *, bool privileged);
 /* Charge n pages: 0 or -ENOMEM (over RLIMIT_MEMLOCK unless privileged, or over the system-wide cap). */
 int charge_pages(struct space *, uint64_t n, bool privileged);
 void uncharge_pages(struct space *, uint64_t n);
+/* Charge up and release down in one step: the limits see the difference alone. */
+int charge_swap(struct space *, uint64_t up, uint64_t down, bool privileged);
 void charge_init(uint64_t frames);
 void charge_get_stats(uint64_t *locked, uint64_t *cap);
 
@@ -103,16 +110,55 @@ int page_resolve(struct space *, const struct region *, vaddr_t va, int prot, bo
  * past_end: pages beyond the object's end are passed over (and noted) rather than an error. */
 int pages_populate(struct space *, struct region *, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget, bool past_end);
 
+/* ---- stack.c ---- */
+
+/* va lies in no region: is it the stack's next page? 0 grown (touch again), or -EFAULT. No lock held. */
+int stack_grow(struct space *, vaddr_t va);
+
 /* ---- map.c ---- */
 
 /* Unmap [start, end): range and lock held, spares for the cuts in hand. Cannot fail. */
 void space_clear(struct space *, vaddr_t start, vaddr_t end, struct spares *);
-/* Add a private anonymous region like proto, with promises and (by mode) its lock: 0 or -ENOMEM / -EAGAIN with no change.
- * Range free of regions; lock held. For mmap, brk and the stack. */
-int space_add(struct space *, const struct region *proto, enum lock_mode mode);
+
+/* Where to put len bytes that have no address of their own: the hint if it is free, else the highest gap below the stack's
+ * room; 0: none. Lock held. */
+vaddr_t space_choose(const struct space *, vaddr_t hint, uint64_t len);
+
+/*
+ * Adding a region, in two halves. Reserve may fail and changes nothing that anyone sees; commit cannot fail.
+ * proto's want says how its pages are to be locked; charge_credit is what the regions that it replaces are
+ * charged now (they go between the halves, uncharged by add_forget). Range and lock held.
+ */
+struct addition {
+    struct region *region;
+    uint64_t promised, charged;
+};
+int add_reserve(struct space *, const struct region *proto, uint64_t charge_credit, struct addition *); /* -ENOMEM, -EAGAIN (lock limits) */
+void add_commit(struct space *, struct addition *);
+
+/* Pages of [start, end) that are charged, and making them uncharged without a change of the space's charge. */
+uint64_t space_charged_in(const struct space *, vaddr_t start, vaddr_t end);
+
+/* A range whose regions are wanted locked (want) and just added: bring them in, make the lock real, merge. Range held, lock NOT
+ * held. On failure everything in the range is unmapped: -EAGAIN. */
+int add_finish(struct space *, vaddr_t start, vaddr_t end);
+
+/* ---- lock.c ---- */
+
+/* Bring in pages of [*next, end) in regions whose want is LOCK_FULL; at most about budget pages: 1 more to do, 0, -ENXIO, -ENOMEM.
+ * Range held; lock NOT held. */
+int wanted_populate(struct space *, vaddr_t *next, vaddr_t end, uint64_t budget, bool past_end);
+/* lock = want over the range, or want = lock; merges. Lock held. */
+void wanted_settle(struct space *, vaddr_t start, vaddr_t end, bool commit);
 
 /* Is [addr, addr + len) representable: 0, or -EINVAL when it wraps before or after rounding to pages (L6). */
 int range_round(vaddr_t addr, uint64_t len, vaddr_t *start, vaddr_t *end);
 
+/* Is it inside user space? */
+static inline bool range_in_user(vaddr_t start, vaddr_t end) {
+    return start >= USER_MIN && end <= USER_MAX;
+}
+
+#define SLICE 512 /* pages that a synchronous call brings in before it lets others at the space */
 #define WHOLE_SPACE 0, USER_MAX
 #define NO_BUDGET UINT64_MAX

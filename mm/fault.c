@@ -1,0 +1,264 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Bringing pages in: on a fault, one page; for a lock request, a range.
+ *
+ *                      private, anonymous      private, of an object        shared
+ *                     +-----------------------+----------------------------+------------------------+
+ *   not there, read   | 1 map the zero frame  | 3 map the object's frame   | 5 map the object's     |
+ *                     |   read-only           |   read-only                |   frame, all rights    |
+ *   not there, write  | 2 a frame of zeroes   | 4 a copy of the object's   |                        |
+ *                     +-----------------------+----------------------------+------------------------+
+ *   there, write, but | 6 the only user of an anonymous frame: let it write|        (never:         |
+ *   read-only         | 7 otherwise: a copy (COW)                          |   5 gave all rights)   |
+ *                     +----------------------------------------------------+------------------------+
+ *
+ * Frames of cases 2, 4 and 7 were promised with the region (MAP_NORESERVE: promised here, and only this
+ * may fail); frames of an object may be refused if it is a file.
+ *
+ * LOCKING  space.lock shared keeps regions as they are. Cases 1, 2, 6, 7 run under pmap.lock; 3, 4, 5
+ *          take object.lock first, so that truncation cannot pass between the look and the map. Two
+ *          threads on one page: the second finds the entry filled and returns.
+ * Missing on purpose: mapping neighbours along with the page that faulted.
+ */
+#include <asm/errno.h>
+#include <asm/mman.h>
+
+#include "arch/pmap.h"
+#include "kernel/assert.h"
+#include "kernel/trace.h"
+#include "libc/core/string.h"
+#include "mm/space.h"
+
+/* ---- one page ---- */
+
+/* Does the page in this entry have a frame's promise already: with its region, or (MAP_NORESERVE) by the frame it maps? */
+static bool is_paid(const struct region *r, pte_t e) {
+    if (r->flags & REGION_PROMISED) return true;
+    return e && pte_pfn(e) != zero_pfn && frame_of(pte_pfn(e))->state == FRAME_ANON;
+}
+
+static void copy_frame(pfn_t to, pfn_t from) {
+    if (from == zero_pfn)
+        memset(frame_addr(to), 0, PAGE_SIZE);
+    else
+        memcpy(frame_addr(to), frame_addr(from), PAGE_SIZE);
+}
+
+/* Put a private copy of frame from into the entry. pmap.lock held. */
+static int install_copy(struct space *s, const struct region *r, pte_t *slot, pfn_t from, int prot) {
+    if (!is_paid(r, *slot) && frame_promise(1)) return -ENOMEM;
+    pfn_t pfn = frame_alloc(FRAME_ANON);
+    copy_frame(pfn, from);
+    pmap_set(&s->pmap, slot, pte_make(pfn, true, prot & PROT_EXEC) | PTE_D);
+    return 0;
+}
+
+/* Cases 6 and 7: the entry is there, without the right to write. */
+static int break_cow(struct space *s, const struct region *r, vaddr_t va, pte_t *slot, int prot, struct flush *f) {
+    pte_t e = *slot;
+    pfn_t old = pte_pfn(e);
+    if (old != zero_pfn && frame_of(old)->state == FRAME_ANON && frame_is_sole(old)) {
+        pmap_set(&s->pmap, slot, e | PTE_W | PTE_D);
+        flush_page(f, va);
+        return 0;
+    }
+    int err = install_copy(s, r, slot, old, prot);
+    if (err) return err;
+    flush_page(f, va);
+    if (old != zero_pfn) flush_drop(f, old);
+    return 0;
+}
+
+/* Cases 1, 2, 6, 7: nothing but the page table is needed. 1: the object is. */
+static int resolve_here(struct space *s, const struct region *r, vaddr_t va, int prot, bool write, struct flush *f) {
+    pte_t *slot = pmap_make(&s->pmap, va);
+    int err = 0;
+    if (*slot) {
+        if (write && !(*slot & PTE_W)) err = break_cow(s, r, va, slot, prot, f);
+    } else if (r->object) {
+        err = 1;
+    } else if (write) {
+        err = install_copy(s, r, slot, zero_pfn, prot);
+    } else {
+        pmap_set(&s->pmap, slot, pte_make(zero_pfn, false, prot & PROT_EXEC));
+    }
+    if (*slot == 0) pmap_prune(&s->pmap, va, f); /* a table made in vain */
+    return err;
+}
+
+/* Cases 3, 4, 5. */
+static int resolve_object(struct space *s, const struct region *r, vaddr_t va, int prot, bool write) {
+    struct object *o = r->object;
+    struct flush f;
+    pfn_t pfn;
+    flush_begin(&f, &s->pmap);
+    mutex_lock(&o->lock);
+    int err = object_page_locked(o, r->offset + pages_in(va - r->start), &pfn);
+    if (!err) {
+        spin_lock(&s->pmap.lock);
+        pte_t *slot = pmap_make(&s->pmap, va);
+        bool shared = r->flags & REGION_SHARED, keep = false;
+        if (*slot) {
+            /* another thread brought it in meanwhile; if it lacks a right, the caller comes again */
+        } else if (write && !shared) {
+            err = install_copy(s, r, slot, pfn, prot);
+        } else {
+            pmap_set(&s->pmap, slot, pte_make(pfn, shared && (prot & PROT_WRITE), prot & PROT_EXEC));
+            keep = true;
+        }
+        if (*slot == 0) pmap_prune(&s->pmap, va, &f);
+        spin_unlock(&s->pmap.lock);
+        if (!keep) frame_drop(pfn);
+    }
+    mutex_unlock(&o->lock);
+    flush_finish(&f);
+    return err;
+}
+
+int page_resolve(struct space *s, const struct region *r, vaddr_t va, int prot, bool write) {
+    struct flush f;
+    flush_begin(&f, &s->pmap);
+    spin_lock(&s->pmap.lock);
+    int err = resolve_here(s, r, va, prot, write, &f);
+    spin_unlock(&s->pmap.lock);
+    flush_finish(&f);
+    return err == 1 ? resolve_object(s, r, va, prot, write) : err;
+}
+
+/* ---- a range ---- */
+
+#define SCAN_COST 8 /* passing over one leaf table counts as bringing in so many pages */
+
+/* What an entry must have so that no access that prot allows faults. A private page needs the right to write as soon as prot has it. */
+static pte_t needed_rights(int prot) {
+    return PTE_P | (prot & PROT_WRITE ? PTE_W : 0);
+}
+
+/*
+ * The fast part: one leaf table, under one hold of the lock. Passes over entries that are as they should
+ * be, and fills empty ones of promised anonymous memory. Stops at the first that needs page_resolve.
+ */
+static vaddr_t populate_span(struct space *s, const struct region *r, vaddr_t va, vaddr_t end, int prot, uint64_t *budget) {
+    pte_t need = needed_rights(prot);
+    bool fill = !r->object && (prot & PROT_WRITE) && (r->flags & REGION_PROMISED);
+    bool exec = prot & PROT_EXEC;
+    vaddr_t stop = (va | (PT_SPAN(1) - 1)) + 1;
+    if (stop > end) stop = end;
+    spin_lock(&s->pmap.lock);
+    pte_t *pte = fill ? pmap_make(&s->pmap, va) : pmap_find(&s->pmap, va);
+    for (; pte && va < stop && *budget; va += PAGE_SIZE, pte++) {
+        if ((*pte & need) == need) continue;
+        if (*pte || !fill) break;
+        pfn_t pfn = frame_alloc_zero(FRAME_ANON);
+        pmap_set(&s->pmap, pte, pte_make(pfn, true, exec) | PTE_D);
+        --*budget;
+    }
+    spin_unlock(&s->pmap.lock);
+    return va;
+}
+
+static bool satisfied(struct space *s, vaddr_t va, int prot) {
+    pte_t need = needed_rights(prot);
+    spin_lock(&s->pmap.lock);
+    const pte_t *slot = pmap_find(&s->pmap, va);
+    bool ok = slot && (*slot & need) == need;
+    spin_unlock(&s->pmap.lock);
+    return ok;
+}
+
+int pages_populate(struct space *s, struct region *r, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget, bool past_end) {
+    while (*va < end && *budget) {
+        vaddr_t from = *va;
+        *va = populate_span(s, r, from, end, prot, budget);
+        if (*va != from && *budget != NO_BUDGET) *budget -= *budget < SCAN_COST ? *budget : SCAN_COST;
+        if (*va == end || *budget == 0) break;
+        if (*va != from && !(*va & (PT_SPAN(1) - 1))) continue; /* the next leaf table */
+        while (!satisfied(s, *va, prot)) {
+            int err = page_resolve(s, r, *va, prot, prot & PROT_WRITE);
+            if (err == -ENXIO && past_end) {
+                r->holed = true;
+                break;
+            }
+            if (err == -ENOMEM && r->object && object_make_room()) continue;
+            if (err) return err;
+        }
+        *va += PAGE_SIZE;
+        --*budget;
+    }
+    return 0;
+}
+
+/* ---- a fault ---- */
+
+static bool allowed(const struct region *r, int access) {
+    int prot = r->prot;
+    if (access == FAULT_WRITE) return prot & PROT_WRITE;
+    if (access == FAULT_EXEC) return prot & PROT_EXEC;
+    return prot != PROT_NONE; /* x86 has no write-only or execute-only pages */
+}
+
+int space_fault(struct space *s, vaddr_t va, int access) {
+    trace(TRACE_FAULT, va, (uint64_t)access);
+    if (va < USER_MIN || va >= USER_MAX) return -EFAULT;
+    rw_lock_shared(&s->lock);
+    const struct region *r = region_find(&s->regions, va);
+    if (!r) {
+        rw_unlock_shared(&s->lock);
+        return stack_grow(s, va);
+    }
+    int err = -EACCES;
+    if (allowed(r, access)) err = page_resolve(s, r, page_floor(va), r->prot, access == FAULT_WRITE);
+    bool file = err == -ENOMEM && r->object;
+    rw_unlock_shared(&s->lock);
+    if (file && object_make_room()) return 0; /* the program touches it again */
+    if (!err) __atomic_fetch_add(&s->minor_faults, 1, __ATOMIC_RELAXED);
+    return err;
+}
+
+/* ---- another space's memory, for exec ---- */
+
+static int copy_page(struct space *s, vaddr_t va, void *kernel, size_t len, bool write) {
+    rw_lock_shared(&s->lock);
+    const struct region *r = region_find(&s->regions, va);
+    int err = -EFAULT;
+    if (r && region_accessible(r) && (!write || (r->prot & PROT_WRITE))) {
+        do {
+            err = page_resolve(s, r, page_floor(va), r->prot, write);
+        } while (err == -ENOMEM && r->object && object_make_room());
+    }
+    if (!err) {
+        spin_lock(&s->pmap.lock);
+        char *at = (char *)frame_addr(pte_pfn(*pmap_find(&s->pmap, va))) + (va & PAGE_MASK);
+        if (write)
+            memcpy(at, kernel, len);
+        else
+            memcpy(kernel, at, len);
+        spin_unlock(&s->pmap.lock);
+    }
+    rw_unlock_shared(&s->lock);
+    return err == 0 || err == -ENOMEM ? err : -EFAULT;
+}
+
+static int copy_range(struct space *s, vaddr_t va, char *kernel, size_t len, bool write) {
+    if (va < USER_MIN || va > USER_MAX || len > USER_MAX - va) return -EFAULT;
+    while (len) {
+        size_t n = PAGE_SIZE - (va & PAGE_MASK);
+        if (n > len) n = len;
+        int err = copy_page(s, va, kernel, n, write);
+        if (err) return err;
+        va += n;
+        kernel += n;
+        len -= n;
+    }
+    return 0;
+}
+
+int space_poke(struct space *s, vaddr_t to, const void *from, size_t len) {
+    return copy_range(s, to, (char *)from, len, true);
+}
+
+int space_peek(struct space *s, void *to, vaddr_t from, size_t len) {
+    return copy_range(s, from, to, len, false);
+}

@@ -1,0 +1,127 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Fork: the child's space, without the parent paying for it (contract A7, A8).
+ *
+ *      the parent's private page is ...        the child gets           the parent's entry
+ *      not there, or the object's own          nothing (a fault will)   as it was
+ *      the frame of zeroes                     the same                 as it was
+ *      locked and writable, or pinned          a copy, now              as it was: still writable
+ *      anything else                           the same frame, COW      loses the right to write
+ *
+ * The child has no locks, no MCL_FUTURE and no charge. All frames that it may ever need are promised
+ * before the first page is looked at, so fork fails early, with ENOMEM and nothing changed, and the child's
+ * later writes never fail. A running lock request counts as a lock already: its range has want set.
+ *
+ * LOCKING  the parent's lock exclusive (no fault, no slice of a request); object.lock of an object-backed
+ *          region while its entries are copied, so that truncation sees both or neither; then the
+ *          parent's pmap.lock with the child's, which nobody else knows yet, inside it.
+ * Cost: a few dozen instructions a resident page. Sharing whole leaf tables would beat that; not yet.
+ */
+#include <asm/errno.h>
+#include <asm/mman.h>
+
+#include "kernel/assert.h"
+#include "libc/core/string.h"
+#include "mm/space.h"
+
+struct fork {
+    struct space *parent, *child;
+    struct flush flush;  /* the parent's entries that lost the right to write */
+};
+
+static bool copies_now(const struct region *r, pfn_t pfn) {
+    bool locked = r->lock != LOCK_NONE || r->want != LOCK_NONE;
+    return (locked && (r->prot & PROT_WRITE)) || frame_of(pfn)->pins;
+}
+
+/* One resident page of a private region: the child's entry for it. -ENOMEM for MAP_NORESERVE alone. */
+static int copy_entry(struct fork *k, const struct region *r, vaddr_t va, pte_t *slot) {
+    pte_t e = *slot;
+    pfn_t pfn = pte_pfn(e);
+    struct pmap *to = &k->child->pmap;
+    bool anon = pfn != zero_pfn && frame_of(pfn)->state == FRAME_ANON;
+    if (!anon && r->object) return 0;
+    if (anon && !(r->flags & REGION_PROMISED) && frame_promise(1)) return -ENOMEM;
+    if (anon && copies_now(r, pfn)) {
+        pfn_t copy = frame_alloc(FRAME_ANON);
+        memcpy(frame_addr(copy), frame_addr(pfn), PAGE_SIZE);
+        pmap_set(to, pmap_make(to, va), (e & ~PTE_FRAME) | ((pte_t)copy << PAGE_SHIFT));
+        return 0;
+    }
+    if (anon) {
+        frame_hold(pfn);
+        if (e & PTE_W) {
+            e &= ~PTE_W;
+            pmap_set(&k->parent->pmap, slot, e);
+            flush_page(&k->flush, va);
+        }
+    }
+    pmap_set(to, pmap_make(to, va), e);
+    return 0;
+}
+
+static int copy_entries(struct fork *k, const struct region *r) {
+    struct pmap *from = &k->parent->pmap, *to = &k->child->pmap;
+    vaddr_t va = r->start, stop;
+    pte_t *pte;
+    int err = 0;
+    spin_lock(&from->lock);
+    spin_lock(&to->lock);
+    while (!err && (pte = pmap_span(from, &va, r->end, &stop)) != NULL)
+        for (; !err && va < stop; va += PAGE_SIZE, pte++)
+            if (*pte) err = copy_entry(k, r, va, pte);
+    spin_unlock(&to->lock);
+    spin_unlock(&from->lock);
+    return err;
+}
+
+/* The child's region: the same, unlocked, with promises of its own. Entries come after. */
+static int copy_region(struct fork *k, const struct region *r, struct region **out) {
+    struct space *c = k->child;
+    struct region proto = *r;
+    struct addition a;
+    proto.lock = proto.want = LOCK_NONE;
+    proto.holed = false;
+    int err = add_reserve(c, &proto, 0, &a);
+    if (err) return err;
+    space_attach(c, a.region); /* not add_commit: the copy of entries wants it unmerged */
+    space_settle_tables(c);
+    *out = a.region;
+    return 0;
+}
+
+static int copy_one(struct fork *k, const struct region *r) {
+    struct region *copy;
+    if (r->flags & REGION_DONTFORK) return 0;
+    int err = copy_region(k, r, &copy);
+    if (err || (r->flags & (REGION_SHARED | REGION_WIPEONFORK))) return err;
+    if (r->object) mutex_lock(&r->object->lock);
+    err = copy_entries(k, r);
+    if (r->object) mutex_unlock(&r->object->lock);
+    return err;
+}
+
+int space_fork(struct space *parent, struct space **child) {
+    struct fork k = {.parent = parent, .child = space_create(&parent->limits)};
+    int err = 0;
+    if (!k.child) return -ENOMEM;
+    flush_begin(&k.flush, &parent->pmap);
+    rw_lock(&parent->lock);
+    rw_lock(&k.child->lock);
+    for (const struct region *r = region_from(&parent->regions, 0); r && !err; r = region_next(r)) err = copy_one(&k, r);
+    k.child->break_start = parent->break_start;
+    k.child->break_end = parent->break_end;
+    k.child->stack_top = parent->stack_top;
+    space_merge_range(k.child, WHOLE_SPACE);
+    rw_unlock(&k.child->lock);
+    flush_finish(&k.flush);
+    rw_unlock(&parent->lock);
+    if (err) {
+        space_drop(k.child); /* pages that lost the right to write find themselves alone and get it back on a fault */
+        return err;
+    }
+    *child = k.child;
+    return 0;
+}

@@ -1,0 +1,305 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Objects: the page index, promises of shared memory, files in memory, truncation (see mm/object.h).
+ *
+ *      object ──> index[leaf] ──> 1024 frame numbers        leaf i serves pages [1024 i, 1024 (i + 1))
+ *         └─────> mappings: every region over it
+ *
+ * A shared object's leaves are made, and its frames promised, when its size is set: so that a fault on it
+ * allocates nothing that could be refused. A file's leaves are made when it is opened first; its frames
+ * are copies of bytes that are in memory anyway, made page-aligned when first mapped, droppable at any time.
+ *
+ * LOCKING  object.lock; list_lock for the list of all objects, taken before any object.lock.
+ */
+#include "mm/object.h"
+
+#include <asm/errno.h>
+
+#include "kernel/assert.h"
+#include "libc/core/string.h"
+#include "mm/space.h"
+
+#define LEAF 1024ul /* frame numbers in a leaf: one frame */
+
+static struct cache object_cache;
+static struct mutex list_lock;
+static LIST_HEAD(, object) all_objects;
+
+void object_init(void) {
+    cache_init(&object_cache, "object", sizeof(struct object));
+    mutex_init(&list_lock, "objects");
+    LIST_INIT(&all_objects);
+}
+
+static uint64_t pages_for(uint64_t size) {
+    return (size >> PAGE_SHIFT) + ((size & PAGE_MASK) != 0);
+}
+
+static uint64_t leaves_for(uint64_t size) {
+    return (pages_for(size) + LEAF - 1) / LEAF;
+}
+
+/* ---- the index ---- */
+
+static pfn_t *leaf_alloc(void) {
+    pfn_t *leaf = heap_alloc(LEAF * sizeof(pfn_t));
+    for (uint64_t i = 0; leaf && i < LEAF; i++) leaf[i] = NO_PFN;
+    return leaf;
+}
+
+static void leaves_free(pfn_t **index, uint64_t from, uint64_t to) {
+    for (uint64_t i = from; i < to; i++) heap_free(index[i]);
+}
+
+/* A copy of the index with room for more leaves; the old one stays as it was. NULL: no memory. */
+static pfn_t **index_grown(const struct object *o, uint64_t leaves) {
+    pfn_t **index = heap_alloc(leaves * sizeof(pfn_t *));
+    if (!index) return NULL;
+    memcpy(index, o->index, o->leaves * sizeof(pfn_t *));
+    for (uint64_t i = o->leaves; i < leaves; i++) {
+        index[i] = leaf_alloc();
+        if (index[i]) continue;
+        leaves_free(index, o->leaves, i);
+        heap_free(index);
+        return NULL;
+    }
+    return index;
+}
+
+static pfn_t *index_slot(const struct object *o, uint64_t page) {
+    return &o->index[page / LEAF][page % LEAF];
+}
+
+static void forget_page(struct object *o, uint64_t page) {
+    pfn_t *slot = index_slot(o, page);
+    if (*slot == NO_PFN) return;
+    frame_drop(*slot);
+    *slot = NO_PFN;
+    o->resident--;
+}
+
+/* ---- making and ending ---- */
+
+static struct object *object_make(enum object_kind kind, const void *data, uint64_t size) {
+    struct object *o = cache_alloc_zero(&object_cache);
+    if (!o) return NULL;
+    o->refs = 1;
+    o->kind = kind;
+    o->data = data;
+    mutex_init(&o->lock, "object");
+    LIST_INIT(&o->mappings);
+    if (leaves_for(size)) {
+        o->index = index_grown(o, leaves_for(size));
+        if (!o->index) {
+            cache_free(&object_cache, o);
+            return NULL;
+        }
+        o->leaves = leaves_for(size);
+    }
+    o->size = size;
+    mutex_lock(&list_lock);
+    LIST_INSERT_HEAD(&all_objects, o, link);
+    mutex_unlock(&list_lock);
+    return o;
+}
+
+struct object *object_create_shared(uint64_t size) {
+    if (size > INT64_MAX - PAGE_MASK || frame_promise(pages_for(size))) return NULL;
+    struct object *o = object_make(OBJECT_SHARED, NULL, size);
+    if (!o) frame_unpromise(pages_for(size));
+    return o;
+}
+
+struct object *object_create_file(const void *data, uint64_t size) {
+    return object_make(OBJECT_FILE, data, size);
+}
+
+void object_hold(struct object *o) {
+    uint32_t before = __atomic_fetch_add(&o->refs, 1, __ATOMIC_RELAXED);
+    ASSERT(before != 0);
+}
+
+void object_drop(struct object *o) {
+    uint32_t before = __atomic_fetch_sub(&o->refs, 1, __ATOMIC_ACQ_REL);
+    ASSERT(before != 0);
+    if (before > 1) return;
+    mutex_lock(&list_lock);
+    LIST_REMOVE(o, link);
+    mutex_unlock(&list_lock);
+    ASSERT(LIST_EMPTY(&o->mappings));
+    for (uint64_t page = 0; page < pages_for(o->size); page++) forget_page(o, page);
+    ASSERT(o->resident == 0);
+    if (o->kind == OBJECT_SHARED) frame_unpromise(pages_for(o->size));
+    leaves_free(o->index, 0, o->leaves);
+    heap_free(o->index);
+    cache_free(&object_cache, o);
+}
+
+/* ---- pages ---- */
+
+/* A frame with the page's contents: shared memory starts as zeroes, a file's page is copied. */
+static pfn_t make_page(const struct object *o, uint64_t page) {
+    if (o->kind == OBJECT_SHARED) return frame_alloc_zero(FRAME_SHARED);
+    pfn_t pfn = frame_alloc(FRAME_CACHE);
+    if (pfn == NO_PFN) return pfn;
+    uint64_t at = page << PAGE_SHIFT, n = o->size - at < PAGE_SIZE ? o->size - at : PAGE_SIZE;
+    memcpy(frame_addr(pfn), o->data + at, n);
+    memset((char *)frame_addr(pfn) + n, 0, PAGE_SIZE - n);
+    return pfn;
+}
+
+int object_page_locked(struct object *o, uint64_t page, pfn_t *pfn) {
+    if (page >= pages_for(o->size)) return -ENXIO;
+    pfn_t *slot = index_slot(o, page);
+    if (*slot == NO_PFN) {
+        *slot = make_page(o, page);
+        if (*slot == NO_PFN) return -ENOMEM;
+        o->resident++;
+    }
+    *pfn = *slot;
+    frame_hold(*pfn);
+    return 0;
+}
+
+int object_page(struct object *o, uint64_t page, pfn_t *pfn) {
+    mutex_lock(&o->lock);
+    int err = object_page_locked(o, page, pfn);
+    mutex_unlock(&o->lock);
+    return err;
+}
+
+bool object_resident_locked(struct object *o, uint64_t page) {
+    return page < pages_for(o->size) && *index_slot(o, page) != NO_PFN;
+}
+
+/* ---- size ---- */
+
+static int grow(struct object *o, uint64_t size) {
+    uint64_t more = pages_for(size) - pages_for(o->size), leaves = leaves_for(size);
+    int err = frame_promise(more);
+    if (err) return err;
+    if (leaves > o->leaves) {
+        pfn_t **index = index_grown(o, leaves);
+        if (!index) {
+            frame_unpromise(more);
+            return -ENOMEM;
+        }
+        heap_free(o->index);
+        o->index = index;
+        o->leaves = leaves;
+    }
+    o->size = size;
+    return 0;
+}
+
+/* Every mapping forgets its pages from page on. A locked region remembers that it has holes (contract L21). */
+static void unmap_from(struct object *o, uint64_t page) {
+    struct region *r;
+    LIST_FOREACH(r, &o->mappings, mapping) {
+        if (r->offset + region_pages(r) <= page) continue;
+        vaddr_t from = r->offset >= page ? r->start : r->start + ((page - r->offset) << PAGE_SHIFT);
+        r->holed = true;
+        pages_drop(r->space, r, from, r->end);
+    }
+}
+
+static void shrink(struct object *o, uint64_t size) {
+    uint64_t keep = pages_for(size), had = pages_for(o->size);
+    o->size = size;
+    unmap_from(o, keep);
+    for (uint64_t page = keep; page < had; page++) forget_page(o, page);
+    frame_unpromise(had - keep);
+    if (keep && (size & PAGE_MASK) && *index_slot(o, keep - 1) != NO_PFN)
+        memset((char *)frame_addr(*index_slot(o, keep - 1)) + (size & PAGE_MASK), 0, PAGE_SIZE - (size & PAGE_MASK));
+}
+
+int object_resize(struct object *o, uint64_t size) {
+    int err = 0;
+    if (o->kind != OBJECT_SHARED || size > INT64_MAX - PAGE_MASK) return -EINVAL;
+    mutex_lock(&o->lock);
+    if (pages_for(size) > pages_for(o->size) || size > o->size)
+        err = grow(o, size);
+    else
+        shrink(o, size);
+    mutex_unlock(&o->lock);
+    return err;
+}
+
+/* ---- read and write ---- */
+
+static long copy(struct object *o, uint64_t offset, char *kernel, size_t len, bool write) {
+    size_t done = 0;
+    int err = 0;
+    mutex_lock(&o->lock);
+    if (offset >= o->size) len = 0;
+    if (len > o->size - offset) len = o->size - offset;
+    while (done < len) {
+        uint64_t at = offset + done;
+        size_t n = PAGE_SIZE - (at & PAGE_MASK) < len - done ? PAGE_SIZE - (at & PAGE_MASK) : len - done;
+        pfn_t pfn;
+        err = object_page_locked(o, at >> PAGE_SHIFT, &pfn);
+        if (err) break;
+        char *page = (char *)frame_addr(pfn) + (at & PAGE_MASK);
+        if (write)
+            memcpy(page, kernel + done, n);
+        else
+            memcpy(kernel + done, page, n);
+        frame_drop(pfn);
+        done += n;
+    }
+    mutex_unlock(&o->lock);
+    return err && !done ? err : (long)done;
+}
+
+long object_read(struct object *o, uint64_t offset, void *to, size_t len) {
+    if (o->kind == OBJECT_SHARED) return copy(o, offset, to, len, false);
+    if (offset >= o->size) return 0;
+    if (len > o->size - offset) len = o->size - offset;
+    memcpy(to, o->data + offset, len); /* a file's bytes are there without making pages */
+    return (long)len;
+}
+
+long object_write(struct object *o, uint64_t offset, const void *from, size_t len) {
+    if (o->kind != OBJECT_SHARED) return -EINVAL;
+    return copy(o, offset, (char *)from, len, true);
+}
+
+/* ---- making room ---- */
+
+/* Clean pages that only this object holds. */
+static uint64_t reclaim_from(struct object *o, uint64_t n) {
+    uint64_t done = 0;
+    if (o->kind != OBJECT_FILE || o->resident == 0 || !mutex_trylock(&o->lock)) return 0;
+    for (uint64_t page = 0; page < pages_for(o->size) && done < n; page++) {
+        pfn_t pfn = *index_slot(o, page);
+        if (pfn == NO_PFN || frame_of(pfn)->refs > 1) continue;
+        forget_page(o, page);
+        done++;
+    }
+    mutex_unlock(&o->lock);
+    return done;
+}
+
+uint64_t object_reclaim(uint64_t n) {
+    uint64_t done = 0;
+    struct object *o;
+    mutex_lock(&list_lock);
+    LIST_FOREACH(o, &all_objects, link) {
+        if (done < n) done += reclaim_from(o, n - done);
+    }
+    mutex_unlock(&list_lock);
+    return done;
+}
+
+bool object_make_room(void) {
+    return object_reclaim(UINT64_MAX) > 0;
+}
+
+void objects_each(void (*visit)(struct object *, void *), void *arg) {
+    struct object *o;
+    mutex_lock(&list_lock);
+    LIST_FOREACH(o, &all_objects, link) visit(o, arg);
+    mutex_unlock(&list_lock);
+}

@@ -1,0 +1,120 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Leaf entries, a range at a time: forget, change rights, move.
+ *
+ * The page table is the truth about a private page: present, parked (PROT_NONE over it) or not there.
+ * For a shared page it is a cache of the object's index, so forgetting an entry forgets nothing.
+ *
+ * Each walk goes span by span (arch/pmap.h), so it costs what is resident, not what is mapped; the lock
+ * is let go between spans, so that nobody waits for more than one leaf table's worth of work.
+ *
+ * LOCKING  space.lock held (shared at least); pmap.lock taken here, a span at a time.
+ */
+#include <asm/mman.h>
+
+#include "kernel/assert.h"
+#include "mm/space.h"
+
+/* Each page of a private region that was not promised as a whole holds a promise of its own, if it has a frame of its own. */
+static bool promised_singly(const struct region *r) {
+    return !(r->flags & (REGION_PROMISED | REGION_SHARED));
+}
+
+static uint64_t zap_span(struct pmap *pm, vaddr_t va, vaddr_t stop, pte_t *pte, bool singly, struct flush *f) {
+    uint64_t own = 0;
+    for (; va < stop; va += PAGE_SIZE, pte++) {
+        pte_t e = *pte;
+        if (!e) continue;
+        pmap_set(pm, pte, 0);
+        if (pte_present(e)) flush_page(f, va);
+        pfn_t pfn = pte_pfn(e);
+        if (pfn == zero_pfn) continue;
+        if (singly && frame_of(pfn)->state == FRAME_ANON) own++;
+        flush_drop(f, pfn);
+    }
+    return own;
+}
+
+uint64_t pages_zap(struct space *s, const struct region *r, vaddr_t va, vaddr_t end, struct flush *f) {
+    struct pmap *pm = &s->pmap;
+    uint64_t own = 0;
+    vaddr_t stop;
+    pte_t *pte;
+    spin_lock(&pm->lock);
+    while ((pte = pmap_span(pm, &va, end, &stop)) != NULL) {
+        own += zap_span(pm, va, stop, pte, promised_singly(r), f);
+        pmap_prune(pm, va, f);
+        va = stop;
+        spin_unlock(&pm->lock);
+        spin_lock(&pm->lock);
+    }
+    spin_unlock(&pm->lock);
+    return own;
+}
+
+void pages_drop(struct space *s, const struct region *r, vaddr_t start, vaddr_t end) {
+    struct flush f;
+    flush_begin(&f, &s->pmap);
+    uint64_t own = pages_zap(s, r, start, end, &f);
+    flush_finish(&f);
+    frame_unpromise(own); /* after the frames: given <= promised at every moment */
+}
+
+/* May this entry be writable without copying first? The frame is the region's own, or shared on purpose. */
+static bool may_write(const struct region *r, pfn_t pfn) {
+    if (r->flags & REGION_SHARED) return true;
+    return pfn != zero_pfn && frame_of(pfn)->state == FRAME_ANON && frame_is_sole(pfn);
+}
+
+static pte_t with_rights(const struct region *r, pte_t e, int prot) {
+    if (prot == PROT_NONE) return pte_park(e);
+    pfn_t pfn = pte_pfn(e);
+    return pte_make(pfn, (prot & PROT_WRITE) && may_write(r, pfn), prot & PROT_EXEC) | (e & PTE_D);
+}
+
+void pages_protect(struct space *s, const struct region *r, vaddr_t va, vaddr_t end, int prot) {
+    struct pmap *pm = &s->pmap;
+    struct flush f;
+    vaddr_t stop;
+    pte_t *pte;
+    flush_begin(&f, pm);
+    spin_lock(&pm->lock);
+    while ((pte = pmap_span(pm, &va, end, &stop)) != NULL) {
+        for (; va < stop; va += PAGE_SIZE, pte++) {
+            if (!*pte) continue;
+            pte_t old = *pte, now = with_rights(r, old, prot);
+            if (now == old) continue;
+            pmap_set(pm, pte, now);
+            /* Also when a right only grew: a locked page must not fault on a stale entry (L2). */
+            if (pte_present(old)) flush_page(&f, va);
+        }
+        spin_unlock(&pm->lock);
+        spin_lock(&pm->lock);
+    }
+    spin_unlock(&pm->lock);
+    flush_finish(&f);
+}
+
+void pages_move(struct space *s, vaddr_t from, vaddr_t to, uint64_t len) {
+    struct pmap *pm = &s->pmap;
+    struct flush f;
+    vaddr_t va = from, end = from + len, stop;
+    pte_t *pte;
+    flush_begin(&f, pm);
+    spin_lock(&pm->lock);
+    while ((pte = pmap_span(pm, &va, end, &stop)) != NULL) {
+        vaddr_t first = va;
+        for (; va < stop; va += PAGE_SIZE, pte++) {
+            pte_t e = *pte;
+            if (!e) continue;
+            pmap_set(pm, pmap_make(pm, to + (va - from)), e);
+            pmap_set(pm, pte, 0);
+            if (pte_present(e)) flush_page(&f, va);
+        }
+        pmap_prune(pm, first, &f);
+    }
+    spin_unlock(&pm->lock);
+    flush_finish(&f);
+}

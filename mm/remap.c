@@ -1,0 +1,176 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * mremap: a mapping grows, shrinks or moves, and its lock goes with it (contract L18).
+ *
+ *      shrink     unmap the tail
+ *      grow       a new region just above, like the old, brought in if locked; then they merge
+ *      move       the growth is made at the new place first (it may fail), then region and entries go over
+ *
+ * The delta alone is charged and promised. MREMAP_DONTUNMAP and the duplication of shared mappings by
+ * old_len 0 are not offered: -EINVAL.
+ */
+#include <asm/errno.h>
+#include <asm/mman.h>
+#include <linux/mman.h>
+
+#include "kernel/assert.h"
+#include "mm/space.h"
+
+struct move {
+    vaddr_t old, new;
+    uint64_t old_len, new_len; /* rounded to pages */
+    struct range_hold from, to;
+};
+
+/* The region that the whole old range lies in. Lock held. */
+static struct region *source(const struct space *s, const struct move *m) {
+    struct region *r = region_find(&s->regions, m->old);
+    return r && m->old + m->old_len <= r->end ? r : NULL;
+}
+
+static bool can_grow_here(const struct region *r, const struct move *m) {
+    const struct region *next = region_next(r);
+    return r->end == m->old + m->old_len && m->old <= USER_MAX - m->new_len &&
+           (!next || next->start >= m->old + m->new_len);
+}
+
+/* The grown part, as a region at at, like r and locked like it. Reserve and attach; lock held. */
+static int add_growth(struct space *s, const struct region *r, const struct move *m, vaddr_t at) {
+    struct region piece = *r;
+    struct addition a;
+    piece.start = at + m->old_len;
+    piece.end = at + m->new_len;
+    piece.offset = r->offset + pages_in(m->old - r->start + m->old_len);
+    piece.lock = region_accessible(r) ? LOCK_NONE : r->lock;
+    piece.want = r->lock;
+    piece.holed = false;
+    if (((s->mapped + region_pages(&piece)) << PAGE_SHIFT) > s->limits.as) return -ENOMEM;
+    int err = add_reserve(s, &piece, 0, &a);
+    if (!err) add_commit(s, &a);
+    return err;
+}
+
+/* Bring the growth in if it is to be locked. Lock held on entry and on return; let go between. */
+static int finish_growth(struct space *s, vaddr_t start, vaddr_t end) {
+    const struct region *r = region_find(&s->regions, start);
+    if (r->want == r->lock) return 0;
+    rw_unlock(&s->lock);
+    int err = add_finish(s, start, end);
+    rw_lock(&s->lock);
+    return err;
+}
+
+static int grow_in_place(struct space *s, const struct region *r, const struct move *m) {
+    int err = add_growth(s, r, m, m->old);
+    return err ? err : finish_growth(s, m->old + m->old_len, m->old + m->new_len);
+}
+
+/* Region and entries go to the new place: nothing here can fail. */
+static void carry(struct space *s, struct region *r, const struct move *m) {
+    if (r->object) mutex_lock(&r->object->lock);
+    region_remove(&s->regions, r);
+    r->start = m->new;
+    r->end = m->new + m->old_len;
+    region_insert(&s->regions, r);
+    pages_move(s, m->old, m->new, m->old_len);
+    if (r->object) mutex_unlock(&r->object->lock);
+    space_settle_tables(s);
+    space_merge(s, r);
+}
+
+/* Both ranges and the lock held; nothing is mapped at the new place. */
+static int move_mapping(struct space *s, const struct move *m) {
+    struct spares cuts;
+    vaddr_t grown = m->new + m->old_len, new_end = m->new + m->new_len;
+    struct region *r = source(s, m);
+    if (!r) return -EFAULT;
+    int err = spares_get(&cuts, 2);
+    if (err) return err;
+    if (grown < new_end) err = add_growth(s, r, m, m->new);
+    if (!err && grown < new_end) err = finish_growth(s, grown, new_end);
+    if (!err) {
+        err = space_promise_tables(s, region_tables_bound(m->new, grown));
+        if (err && grown < new_end) space_clear(s, grown, new_end, &cuts);
+    }
+    if (!err) {
+        space_split(s, m->old, &cuts);
+        space_split(s, m->old + m->old_len, &cuts);
+        carry(s, source(s, m), m);
+    }
+    spares_put(&cuts);
+    return err;
+}
+
+/* ---- the call ---- */
+
+static int decode(const struct move *m, uint64_t old_len, uint64_t new_len, int flags) {
+    if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED)) return -EINVAL;
+    if ((flags & MREMAP_FIXED) && !(flags & MREMAP_MAYMOVE)) return -EINVAL;
+    if ((m->old & PAGE_MASK) || old_len == 0 || new_len == 0) return -EINVAL;
+    if (old_len > USER_MAX || new_len > USER_MAX) return -EINVAL;
+    if (!range_in_user(m->old, m->old + m->old_len) || m->old > USER_MAX) return -EFAULT;
+    if (!(flags & MREMAP_FIXED)) return 0;
+    if ((m->new & PAGE_MASK) || m->new < USER_MIN || m->new > USER_MAX - m->new_len) return -EINVAL;
+    if (m->new < m->old + m->old_len && m->old < m->new + m->new_len) return -EINVAL;
+    return 0;
+}
+
+/* Hold the old range and a new one that is free, with the lock; for MREMAP_FIXED the new one is given and was cleared. */
+static int hold_both(struct space *s, struct move *m, bool fixed) {
+    for (;;) {
+        range_lock(&s->ranges, &m->from, m->old, m->old + m->old_len);
+        rw_lock(&s->lock);
+        if (!fixed) m->new = space_choose(s, 0, m->new_len);
+        if (m->new && range_try(&s->ranges, &m->to, m->new, m->new + m->new_len)) return 0;
+        rw_unlock(&s->lock);
+        range_unlock(&s->ranges, &m->from);
+        if (!m->new) return -ENOMEM;
+        range_lock(&s->ranges, &m->to, m->new, m->new + m->new_len); /* wait for whoever has it, and look again */
+        range_unlock(&s->ranges, &m->to);
+    }
+}
+
+static long move_away(struct space *s, struct move *m, bool fixed) {
+    int err = fixed ? space_unmap(s, m->new, m->new_len) : 0;
+    if (!err) err = hold_both(s, m, fixed);
+    if (err) return err;
+    err = move_mapping(s, m);
+    rw_unlock(&s->lock);
+    range_unlock(&s->ranges, &m->to);
+    range_unlock(&s->ranges, &m->from);
+    return err ? err : (long)m->new;
+}
+
+/* 0: it stays where it is. -ENOSPC: there is no room above it. */
+static int resize_here(struct space *s, struct move *m) {
+    vaddr_t end = m->old + (m->old_len > m->new_len ? m->old_len : m->new_len);
+    if (end > USER_MAX) return -ENOSPC;
+    range_lock(&s->ranges, &m->from, m->old, end);
+    rw_lock(&s->lock);
+    const struct region *r = source(s, m);
+    int err = r ? 0 : -EFAULT;
+    if (!err && m->new_len > m->old_len) err = can_grow_here(r, m) ? grow_in_place(s, r, m) : -ENOSPC;
+    rw_unlock(&s->lock);
+    range_unlock(&s->ranges, &m->from);
+    return err;
+}
+
+long space_remap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len, int flags, vaddr_t new_addr) {
+    struct move m = {.old = old, .new = flags & MREMAP_FIXED ? new_addr : 0,
+                     .old_len = page_ceil(old_len), .new_len = page_ceil(new_len)};
+    int err = decode(&m, old_len, new_len, flags);
+    if (err) return err;
+    if (!(flags & MREMAP_FIXED)) {
+        err = resize_here(s, &m);
+        if (err && (err != -ENOSPC || !(flags & MREMAP_MAYMOVE))) return err == -ENOSPC ? -ENOMEM : err;
+    }
+    if (!err && m.new_len < m.old_len) { /* the tail goes first */
+        err = space_unmap(s, old + m.new_len, m.old_len - m.new_len);
+        if (err) return err;
+        m.old_len = m.new_len;
+    }
+    if (!err && !(flags & MREMAP_FIXED)) return (long)old;
+    return move_away(s, &m, flags & MREMAP_FIXED);
+}
