@@ -67,7 +67,7 @@ static bool doomed(const struct aio_request *rq, const struct aio_process *ap) {
 static int slice(struct aio_request *rq, const struct aio_process *ap) {
     if (doomed(rq, ap)) return -ECANCELED;
     if (!rq->begun) {
-        int err = lock_job_begin(&rq->job, rq->ask.addr, rq->ask.len);
+        int err = lock_job_begin(&rq->job);
         if (err) return err;
         rq->begun = true;
     }

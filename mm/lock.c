@@ -68,9 +68,7 @@ void wanted_settle(struct space *s, vaddr_t start, vaddr_t end, bool commit) {
 /* ---- mlock, in slices ---- */
 
 void lock_job_init(struct lock_job *j, struct space *s, vaddr_t addr, uint64_t len, bool on_fault, bool privileged) {
-    (void)addr;
-    (void)len;
-    *j = (struct lock_job){.space = s, .on_fault = on_fault, .privileged = privileged};
+    *j = (struct lock_job){.space = s, .addr = addr, .len = len, .on_fault = on_fault, .privileged = privileged};
 }
 
 /* Pages of the range that are not charged yet; -ENOMEM when any byte of it is not mapped or not accessible (L8, L9). */
@@ -105,9 +103,9 @@ static int mark_range(struct lock_job *j) {
 }
 
 /* Everything but holding the range: 0, or 1 when there is nothing to do. */
-static int check_range(struct lock_job *j, vaddr_t addr, uint64_t len) {
-    if (range_round(addr, len, &j->start, &j->end)) return -EINVAL;
-    if (len == 0) {
+static int check_range(struct lock_job *j) {
+    if (range_round(j->addr, j->len, &j->start, &j->end)) return -EINVAL;
+    if (j->len == 0) {
         j->start = j->end = j->next = 0;
         return 1;
     }
@@ -128,8 +126,8 @@ static int begin_held(struct lock_job *j) {
     return err;
 }
 
-int lock_job_begin(struct lock_job *j, vaddr_t addr, uint64_t len) {
-    int err = check_range(j, addr, len);
+int lock_job_begin(struct lock_job *j) {
+    int err = check_range(j);
     if (err) return err < 0 ? err : 0;
     if (!range_try(&j->space->ranges, &j->hold, j->start, j->end)) return -EINPROGRESS;
     return begin_held(j);
@@ -162,7 +160,7 @@ int space_lock(struct space *s, vaddr_t addr, uint64_t len, bool on_fault) {
     struct lock_job j;
     trace(TRACE_LOCK, addr, len);
     lock_job_init(&j, s, addr, len, on_fault, s->limits.privileged);
-    int err = check_range(&j, addr, len);
+    int err = check_range(&j);
     if (err) return err < 0 ? err : 0;
     range_lock(&s->ranges, &j.hold, j.start, j.end);
     err = begin_held(&j);

@@ -86,7 +86,7 @@ int add_reserve(struct space *s, const struct region *proto, uint64_t credit, st
     if (!a->region) return -ENOMEM;
     *a->region = *proto;
     struct spares just = {{a->region, NULL}};
-    int err = frame_promise(a->promised);
+    int err = memory_promise(a->promised);
     if (err) goto no_promise;
     err = space_promise_tables(s, accessible ? tables : 3);
     if (err) goto no_tables;

@@ -106,7 +106,9 @@ int space_unlock_all(struct space *);
  */
 struct lock_job {
     struct space *space;
-    vaddr_t start, end;      /* rounded to pages */
+    vaddr_t addr;            /* as asked */
+    uint64_t len;
+    vaddr_t start, end;      /* rounded to pages; after begin */
     vaddr_t next;            /* first page not yet looked at */
     uint64_t pages_done, pages_all;
     bool on_fault, privileged, begun;
@@ -115,7 +117,7 @@ struct lock_job {
 };
 
 void lock_job_init(struct lock_job *, struct space *, vaddr_t addr, uint64_t len, bool on_fault, bool privileged);
-int lock_job_begin(struct lock_job *, vaddr_t addr, uint64_t len);
+int lock_job_begin(struct lock_job *);
 int lock_job_step(struct lock_job *, uint64_t budget);
 void lock_job_finish(struct lock_job *, bool commit);
 /* Called, with no lock held, whenever a range of the space is released. One hook a space. */

@@ -52,7 +52,7 @@ int space_pin(struct space *s, vaddr_t addr, uint64_t len, bool write, struct pi
     uint64_t n = pages_in(end - start);
     *p = (struct pinned){.space = s};
     if (n == 0) return 0;
-    if (frame_promise(n)) return -ENOMEM;
+    if (memory_promise(n)) return -ENOMEM;
     p->frames = heap_alloc(n * sizeof(pfn_t));
     int err = p->frames ? 0 : -EAGAIN;
     for (; !err && p->n < n; p->n += !err) err = pin_page(s, start + (p->n << PAGE_SHIFT), write, &p->frames[p->n]);

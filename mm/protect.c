@@ -54,7 +54,7 @@ static int sum_needs(const struct space *s, vaddr_t start, vaddr_t end, int prot
 }
 
 static int reserve(struct space *s, const struct needs *need) {
-    int err = frame_promise(need->frames);
+    int err = memory_promise(need->frames);
     if (err) return err;
     err = space_promise_tables(s, need->tables);
     if (!err) {

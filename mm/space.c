@@ -260,8 +260,16 @@ unsigned space_cuts(const struct space *s, vaddr_t start, vaddr_t end) {
 
 /* ---- promises of page tables ---- */
 
+int memory_promise(uint64_t n) {
+    int err;
+    do {
+        err = frame_promise(n);
+    } while (err && object_make_room());
+    return err;
+}
+
 int space_promise_tables(struct space *s, uint64_t n) {
-    int err = frame_promise(n);
+    int err = memory_promise(n);
     if (!err) s->tables_promised += n;
     return err;
 }

@@ -69,6 +69,8 @@ bool space_covers(const struct space *, vaddr_t start, vaddr_t end);
 /* How many splits would make start and end boundaries: 0, 1 or 2. */
 unsigned space_cuts(const struct space *, vaddr_t start, vaddr_t end);
 
+/* frame_promise, after clean file pages have made room if that is what it takes. May sleep; a space's lock may be held. */
+int memory_promise(uint64_t n);
 /* Page tables: promise enough for a change that adds at most n (0 or -ENOMEM); afterwards settle on what is due. */
 int space_promise_tables(struct space *, uint64_t n);
 void space_settle_tables(struct space *);

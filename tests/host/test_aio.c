@@ -77,7 +77,9 @@ static char order[256]; /* the first letter of what each slice worked on: addr /
 static int step_fails;  /* an errno for the next step */
 static struct aio_request *cancel_in_step;
 
-static int fake_begin(struct lock_job *j, vaddr_t addr, uint64_t len) {
+static int fake_begin(struct lock_job *j) {
+    vaddr_t addr = j->addr;
+    uint64_t len = j->len;
     uint64_t pages = len / PAGE_SIZE;
     if (addr == 0) return -ENOMEM;
     if (overlapping(j->space, addr, addr + len)) return -EINPROGRESS;
@@ -122,8 +124,8 @@ static void fake_finish(struct lock_job *j, bool commit) {
 }
 
 static void fake_init(struct lock_job *j, struct space *s, vaddr_t addr, uint64_t len, bool on_fault, bool privileged) {
-    (void)addr, (void)len, (void)on_fault;
-    *j = (struct lock_job){.space = s, .privileged = privileged};
+    (void)on_fault;
+    *j = (struct lock_job){.space = s, .addr = addr, .len = len, .privileged = privileged};
 }
 
 static void fake_hook(struct space *s, void (*hook)(void *), void *arg) {
