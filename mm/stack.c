@@ -66,24 +66,25 @@ int stack_grow(struct space *s, vaddr_t va) {
         rw_unlock(&s->lock);
         return 0;
     }
-    int err = -EFAULT;
-    vaddr_t end = r ? r->start : 0;
-    bool lock = false;
-    if (r && (r->flags & REGION_STACK) && region_accessible(r) && may_reach(s, r, va) &&
-        range_try(&s->ranges, &hold, va, end)) {
-        struct region piece = *r;
-        piece.start = va;
-        piece.end = end;
-        piece.object = NULL;
-        piece.lock = LOCK_NONE;
-        piece.want = r->lock != LOCK_NONE ? r->lock : (uint8_t)s->future;
-        lock = piece.want != LOCK_NONE;
-        err = grow_locked(s, &piece);
-        if (err) range_unlock(&s->ranges, &hold);
+    if (!r || !(r->flags & REGION_STACK) || !region_accessible(r) || !may_reach(s, r, va)) {
+        rw_unlock(&s->lock);
+        return -EFAULT;
     }
+    vaddr_t end = r->start;
+    if (!range_try(&s->ranges, &hold, va, end)) { /* somebody is at work there: let them finish, then look again */
+        rw_unlock(&s->lock);
+        range_lock(&s->ranges, &hold, va, end);
+        range_unlock(&s->ranges, &hold);
+        return 0;
+    }
+    struct region piece = *r;
+    piece.start = va;
+    piece.end = end;
+    piece.lock = LOCK_NONE;
+    piece.want = r->lock != LOCK_NONE ? r->lock : (uint8_t)s->future;
+    int err = grow_locked(s, &piece);
     rw_unlock(&s->lock);
-    if (err) return -EFAULT;
-    if (lock) err = add_finish(s, va, end);
+    if (!err && piece.want != LOCK_NONE) err = add_finish(s, va, end);
     range_unlock(&s->ranges, &hold);
     return err ? -EFAULT : 0;
 }
