@@ -51,6 +51,8 @@ static inline bool cpu_preempt_on(void) {
 
 /* A number from the CPU's random number generator: false when it has none or is out of them (SDM Vol. 1, 7.3.17). */
 bool cpu_random(uint64_t *);
+/* CPUID leaf 1, EDX: what AT_HWCAP tells programs (AMD64 supplement). */
+uint32_t cpu_features(void);
 
 static inline uint64_t irq_save(void) {
     uint64_t flags;

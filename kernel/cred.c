@@ -16,7 +16,7 @@
 
 #include "arch/uaccess.h"
 #include "kernel/process.h"
-#include "syscalls.h"
+#include "gen/syscalls.h"
 
 #define SAME ((uint32_t)-1) /* "leave this one as it is" */
 

@@ -15,7 +15,7 @@
 
 #include "arch/uaccess.h"
 #include "kernel/process.h"
-#include "syscalls.h"
+#include "gen/syscalls.h"
 
 _Static_assert(sizeof(struct limit) == sizeof(struct rlimit64) && sizeof(struct limit) == sizeof(struct rlimit),
                "copied to and from ring 3 as it is");

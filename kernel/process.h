@@ -91,15 +91,14 @@ void process_push_limits(struct process *);
 
 /* ---- the life of a process (kernel/ alone) ---- */
 
-struct args;
-struct usage;
-
 void process_init(void);
 /* An empty process that has a pid and is in the table, its own group and session, no child of anybody. NULL: no memory or no pid. */
 struct process *process_alloc(void);
 /* Out of the table and the tree, freed: it holds nothing any more (asserted). */
 void process_free(struct process *);
 void process_free_locked(struct process *);
+/* Whoever waits for a child of p looks again. */
+void process_wake_waiters_locked(struct process *p);
 /* A child of parent (NULL: of nobody), with its first thread. */
 void process_publish_locked(struct process *, struct process *parent, struct thread *first);
 void process_space_limits_locked(const struct process *, struct space_limits *);
@@ -108,17 +107,3 @@ void process_set_name(struct process *, const char *path);
 
 /* kernel/exit.c: the running process ends with this wait status. */
 _Noreturn void process_exit(int status);
-/* kernel/exit.c: leaves the tree, or becomes a zombie; in any case somebody may be waiting. */
-void process_orphans_locked(struct process *);
-
-/* kernel/usage.c: what the running process has used so far; and adding one account to another. */
-void usage_self(struct process *, struct usage *);
-void usage_add(struct usage *, const struct usage *);
-/* Its space is about to go (exec, exit): keep what it counted. */
-void usage_keep_space(struct process *);
-
-/* kernel/init.c: start process 1 with this command line's words; panics if it cannot be started. */
-void init_start(char *const argv[], int argc, uint32_t uid);
-/* kernel/shutdown.c: process 1 is gone: audit, verdict, off. */
-void shutdown_baseline(void);
-_Noreturn void shutdown(int status);

@@ -8,7 +8,5 @@
 
 #include <stddef.h>
 
-/* Seeds the generator: once the clock runs. */
-void random_init(void);
 /* Fills n bytes. Never fails, never sleeps; not from interrupts. */
 void random_bytes(void *to, size_t n);

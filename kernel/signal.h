@@ -35,6 +35,7 @@ struct signals {
     struct action action[SIGNALS];
     uint64_t pending;   /* sent to the process */
     uint64_t ignored;   /* those that would be dropped: SIG_IGN, or SIG_DFL of a signal that defaults to it */
+    int fatal;          /* the one that is ending the process; 0: none */
 };
 
 /* Send to a process (or to one thread). From anywhere in thread context; takes process_lock. sig 1-64. */
@@ -55,3 +56,5 @@ void signal_act(struct trapframe *);
 void signals_fork(struct signals *child, const struct signals *parent);
 void signals_exec(struct signals *);
 void signals_init(struct signals *);
+/* process_lock held (or nobody else knows them). */
+void signals_set_action(struct signals *, int sig, const struct action *);

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * The CPU's random number generator, where it has one (RDRAND; SDM Vol. 1, 7.3.17).
+ * What programs are told about the CPU, and its random number generator, where it has one (RDRAND; SDM
+ * Vol. 1, 7.3.17).
  */
 #include "arch/cpu.h"
 #include "arch/x86_64/x86.h"
@@ -16,4 +17,8 @@ bool cpu_random(uint64_t *out) {
         if (good) return true;
     }
     return false;
+}
+
+uint32_t cpu_features(void) {
+    return cpuid(1, 0).edx;
 }

@@ -1,0 +1,116 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * What a process has used: getrusage, times, and the accounts that wait4 hands on.
+ *
+ * CPU time is counted at switches, to the nanosecond, for both rings together: it is all reported as user
+ * time, since telling the rings apart would cost every system call two readings of the clock.
+ *
+ * Faults are the space's own counters (contract I7); usage_keep_space carries them over when a space goes.
+ *
+ * LOCKING  process_lock for the accounts; a space's counters are asked for without it.
+ */
+#include <asm/errno.h>
+#include <linux/resource.h>
+#include <linux/times.h>
+
+#include "arch/clock.h"
+#include "arch/uaccess.h"
+#include "kernel/process.h"
+#include "kernel/sched.h"
+#include "kernel/usage.h"
+#include "gen/syscalls.h"
+
+#define NS_PER_TICK 10000000ul /* times(2) counts in hundredths */
+
+void usage_add(struct usage *to, const struct usage *u) {
+    to->runtime += u->runtime;
+    to->minor_faults += u->minor_faults;
+    to->major_faults += u->major_faults;
+    to->voluntary += u->voluntary;
+    to->involuntary += u->involuntary;
+    if (to->max_resident < u->max_resident) to->max_resident = u->max_resident;
+}
+
+static struct usage of_space(struct space *space) {
+    struct space_stats s;
+    space_get_stats(space, &s);
+    return (struct usage){.minor_faults = s.minor_faults, .major_faults = s.major_faults, .max_resident = s.resident};
+}
+
+static struct usage of_thread(const struct thread *t) {
+    return (struct usage){.runtime = sched_runtime(t), .voluntary = t->switches[0], .involuntary = t->switches[1]};
+}
+
+void usage_keep_space(struct process *p) {
+    struct usage u = of_space(p->space);
+    spin_lock(&process_lock);
+    usage_add(&p->ended_threads, &u);
+    spin_unlock(&process_lock);
+}
+
+void usage_keep_thread_locked(struct process *p, const struct thread *t) {
+    struct usage u = of_thread(t);
+    usage_add(&p->ended_threads, &u);
+}
+
+void usage_self(struct process *p, struct usage *out) {
+    struct thread *t;
+    struct usage space = of_space(p->space);
+    spin_lock(&process_lock);
+    *out = p->ended_threads;
+    usage_add(out, &space);
+    LIST_FOREACH(t, &p->threads, of_process) {
+        struct usage u = of_thread(t);
+        usage_add(out, &u);
+    }
+    spin_unlock(&process_lock);
+}
+
+int usage_copyout(uint64_t user, const struct usage *u) {
+    const struct rusage r = {
+        .ru_utime = {(long)(u->runtime / 1000000000), (long)(u->runtime / 1000 % 1000000)},
+        .ru_maxrss = (long)(u->max_resident * (PAGE_SIZE / 1024)),
+        .ru_minflt = (long)u->minor_faults,
+        .ru_majflt = (long)u->major_faults,
+        .ru_nvcsw = (long)u->voluntary,
+        .ru_nivcsw = (long)u->involuntary,
+    };
+    return copyout(user, &r, sizeof r);
+}
+
+static struct usage of_children(struct process *p) {
+    spin_lock(&process_lock);
+    struct usage u = p->children_usage;
+    spin_unlock(&process_lock);
+    return u;
+}
+
+long sys_getrusage(uint64_t who, uint64_t out) {
+    struct process *p = current_process();
+    struct usage u;
+    switch ((int)who) {
+    case RUSAGE_SELF: usage_self(p, &u); break;
+    case RUSAGE_CHILDREN: u = of_children(p); break;
+    case RUSAGE_THREAD: {
+        struct usage space = of_space(p->space); /* faults are counted by space: those of all threads */
+        u = of_thread(current());
+        usage_add(&u, &space);
+        break;
+    }
+    default: return -EINVAL;
+    }
+    return usage_copyout(out, &u);
+}
+
+long sys_times(uint64_t out) {
+    struct usage self, children = of_children(current_process());
+    usage_self(current_process(), &self);
+    const struct tms t = {
+        .tms_utime = (long)(self.runtime / NS_PER_TICK),
+        .tms_cutime = (long)(children.runtime / NS_PER_TICK),
+    };
+    if (out && copyout(out, &t, sizeof t)) return -EFAULT;
+    return (long)(clock_now() / NS_PER_TICK);
+}

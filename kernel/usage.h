@@ -1,0 +1,24 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Accounts of what processes have used.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct process;
+struct space;
+struct thread;
+struct usage;
+
+/* What the running process has used so far, its space's faults included. No lock held. */
+void usage_self(struct process *, struct usage *);
+void usage_add(struct usage *to, const struct usage *);
+/* Its space is about to go (exec, exit): keep what it counted. No lock held. */
+void usage_keep_space(struct process *);
+/* The same for a thread. process_lock held. */
+void usage_keep_thread_locked(struct process *, const struct thread *);
+/* As Linux's struct rusage: 0 or -EFAULT. */
+int usage_copyout(uint64_t user, const struct usage *);
