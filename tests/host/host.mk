@@ -11,19 +11,23 @@
 # Under DEBUG the costly assertions of mm/ are on: host tests always have them.
 
 HB := $(B)/host
+HOST_KERNEL := kernel/cpio.c kernel/initrd.c kernel/tree.c
 HOST_SRC := $(wildcard mm/*.c arch/host/*.c) arch/x86_64/pmap.c \
     $(filter-out $(wildcard tests/host/test_*.c) tests/host/model.c,$(wildcard tests/host/*.c)) \
-    $(wildcard boot/memmap.c boot/multiboot2.c boot/pvh.c kernel/cpio.c)
+    boot/memmap.c boot/multiboot2.c boot/pvh.c $(HOST_KERNEL)
 HOST_TESTS := $(patsubst tests/host/%.c,$(HB)/%,$(wildcard tests/host/test_*.c tests/host/model.c))
 
 HOST_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 HOST_CFLAGS := -std=gnu17 -O1 -g $(WARN) -DDEBUG -I. -Iarch/host -I$(B)/gen \
     -fno-strict-aliasing -fno-omit-frame-pointer -fno-common -D_GNU_SOURCE $(HOST_SAN)
 
+# These take Linux's numbers from the UAPI headers, which hide some of them where glibc's are about.
+$(HOST_KERNEL:%.c=$(HB)/obj/%.o): HOST_INC = -ffreestanding -nostdinc -isystem $(CCINC) -isystem $(SYSINC)
+
 $(HB)/obj/%.o: %.c $(KGEN)
 	$(call say,HOSTCC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) $(HOST_INC) -MMD -MP -c -o $@ $<
 
 $(HB)/libhost.a: $(HOST_SRC:%.c=$(HB)/obj/%.o)
 	$(call say,AR,$@)

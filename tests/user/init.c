@@ -71,6 +71,12 @@ static struct counts settled_counts(const struct counts *baseline) {
     return now;
 }
 
+/* What a test that was killed may have left set: workers that wait for ever would hold up the next one. */
+static void reset_knobs(void) {
+    const uint64_t go = 0;
+    sysctlbyname("debug.aio.hold", NULL, NULL, &go, sizeof go);
+}
+
 /* Runs the program and waits for it and for all orphans: its wait status. */
 static int run(const char *path, int heard) {
     char *argv[] = {(char *)path, NULL}, *envp[] = {(char *)"PATH=/bin", (char *)"HOME=/", NULL};
@@ -83,7 +89,9 @@ static int run(const char *path, int heard) {
     }
     if (child < 0) return -1;
     while ((ended = wait(&status)) > 0 || errno == EINTR) {
-        if (ended == child) result = status;
+        if (ended != child) continue;
+        result = status;
+        reset_knobs();
     }
     return result;
 }
