@@ -17,12 +17,8 @@ set disassembly-flavor intel
 set print pretty on
 
 # Stop where the kernel gives up.
-define hf-stops
-    break panic
-end
-document hf-stops
-Set a breakpoint on panic. Call it once the kernel's symbols are loaded.
-end
+set breakpoint pending on
+break panic
 
 define hf-user
     add-symbol-file $arg0
@@ -107,7 +103,7 @@ class Frame(gdb.Command):
         super().__init__("hf-frame", gdb.COMMAND_DATA)
 
     def invoke(self, words, tty):
-        print(gdb.parse_and_eval(f"frames[{words}]"))
+        print(gdb.parse_and_eval(f"'mm/frame.c'::table[{words}]"))
 
 
 class Walk(gdb.Command):
