@@ -100,7 +100,7 @@ static int fill_space(struct program *p, struct object *object, const char *path
 
 int program_load(struct program *p, struct file *file, const char *path, const struct args *args, const struct cred *cred,
                  const struct space_limits *limits) {
-    int error = file_may_exec(file);
+    int error = file_may_exec(file, cred);
     if (error) return error;
     struct object *object = file_object(file);
     if (!object) return -ENOMEM;

@@ -111,9 +111,9 @@ struct object *file_object(struct file *f) {
     return memfd_object(f);
 }
 
-int file_may_exec(struct file *f) {
+int file_may_exec(struct file *f, const struct cred *who) {
     if (f->ops != &regular_ops) return -EACCES;
-    struct rights r = rights_effective(&current_process()->cred);
+    struct rights r = rights_effective(who);
     return tree_may(f->node, &r, 1);
 }
 

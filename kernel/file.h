@@ -25,6 +25,7 @@
 
 #include "kernel/sync.h"
 
+struct cred;
 struct file;
 struct files;
 struct io;
@@ -92,8 +93,8 @@ int file_open_at(struct files *, const char *path, struct file **);
 /* The memory behind a file that can be mapped (initrd files, memfds): borrowed, lives as long as the file. NULL:
  * there is none. -ENOMEM shows as NULL too. */
 struct object *file_object(struct file *);
-/* May this file be executed? 0, or -EACCES: not a regular file, or no x bit. */
-int file_may_exec(struct file *);
+/* May this file be executed by `who`? 0, or -EACCES: not a regular file, or no x bit. */
+int file_may_exec(struct file *, const struct cred *who);
 
 /* ---- the table of a process ---- */
 

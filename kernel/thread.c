@@ -40,6 +40,7 @@ bool thread_should_stop(void) {
 void thread_init_boot(void) {
     struct cpu *cpu = cpu_this();
     cpu->thread = cpu->idle = &boot_thread;
+    cpu->preempt_off = 0;
     count = 1;
     sched_init();
     kstack_init();
