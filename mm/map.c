@@ -120,11 +120,11 @@ uint64_t space_charged_in(const struct space *s, vaddr_t start, vaddr_t end) {
     return n;
 }
 
-int add_finish(struct space *s, vaddr_t start, vaddr_t end) {
+int add_finish(struct space *s, vaddr_t start, vaddr_t end, bool past_end) {
     vaddr_t next = start;
     int err;
     do {
-        err = wanted_populate(s, &next, end, SLICE, true);
+        err = wanted_populate(s, &next, end, SLICE, past_end);
     } while (err > 0);
     struct spares none = {{NULL, NULL}};
     rw_lock(&s->lock);
@@ -269,7 +269,7 @@ static long map_region(struct space *s, const struct map_request *q, struct regi
     if (!err) err = map_here(s, proto, !(q->flags & MAP_FIXED_NOREPLACE));
     rw_unlock(&s->lock);
     if (!err && proto->want != proto->lock)
-        err = add_finish(s, proto->start, proto->end);
+        err = add_finish(s, proto->start, proto->end, !(q->flags & MAP_LOCKED)); /* L23: as mlock, which L21 refuses */
     else if (!err && (q->flags & MAP_POPULATE))
         populate_hint(s, proto->start, proto->end);
     range_unlock(&s->ranges, &hold);

@@ -57,7 +57,7 @@ static void leaves_free(pfn_t **index, uint64_t from, uint64_t to) {
 static pfn_t **index_grown(const struct object *o, uint64_t leaves) {
     pfn_t **index = heap_alloc(leaves * sizeof(pfn_t *));
     if (!index) return NULL;
-    memcpy(index, o->index, o->leaves * sizeof(pfn_t *));
+    if (o->leaves) memcpy(index, o->index, o->leaves * sizeof(pfn_t *)); /* no index yet: no address to copy from */
     for (uint64_t i = o->leaves; i < leaves; i++) {
         index[i] = leaf_alloc();
         if (index[i]) continue;

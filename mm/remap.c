@@ -57,7 +57,7 @@ static int finish_growth(struct space *s, vaddr_t start, vaddr_t end) {
     const struct region *r = region_find(&s->regions, start);
     if (r->want == r->lock) return 0;
     rw_unlock(&s->lock);
-    int err = add_finish(s, start, end);
+    int err = add_finish(s, start, end, true);
     rw_lock(&s->lock);
     return err;
 }

@@ -142,8 +142,8 @@ void add_commit(struct space *, struct addition *);
 uint64_t space_charged_in(const struct space *, vaddr_t start, vaddr_t end);
 
 /* A range whose regions are wanted locked (want) and just added: bring them in, make the lock real, merge. Range held, lock NOT
- * held. On failure everything in the range is unmapped: -EAGAIN. */
-int add_finish(struct space *, vaddr_t start, vaddr_t end);
+ * held. past_end: pages beyond the object's end are passed over. On failure everything in the range is unmapped: -EAGAIN. */
+int add_finish(struct space *, vaddr_t start, vaddr_t end, bool past_end);
 
 /* ---- lock.c ---- */
 

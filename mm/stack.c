@@ -84,7 +84,7 @@ int stack_grow(struct space *s, vaddr_t va) {
     piece.want = r->lock != LOCK_NONE ? r->lock : (uint8_t)s->future;
     int err = grow_locked(s, &piece);
     rw_unlock(&s->lock);
-    if (!err && piece.want != LOCK_NONE) err = add_finish(s, va, end);
+    if (!err && piece.want != LOCK_NONE) err = add_finish(s, va, end, true);
     range_unlock(&s->ranges, &hold);
     return err ? -EFAULT : 0;
 }
@@ -109,7 +109,7 @@ static bool grow_heap(struct space *s, vaddr_t from, vaddr_t to) {
         err = grow_locked(s, &piece);
     }
     rw_unlock(&s->lock);
-    if (!err && piece.want != LOCK_NONE) err = add_finish(s, from, to);
+    if (!err && piece.want != LOCK_NONE) err = add_finish(s, from, to, true);
     range_unlock(&s->ranges, &hold);
     return !err;
 }
