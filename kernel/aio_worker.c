@@ -19,7 +19,6 @@
 #include "kernel/aio_impl.h"
 
 #include <asm/errno.h>
-#include <asm/signal.h>
 
 #include "kernel/assert.h"
 #include "kernel/process.h"
@@ -60,7 +59,7 @@ static struct aio_request *take(struct aio_process *ap) {
 /* The process is about to die of a signal: no use in going on, and it may be waiting for this very range. */
 static bool doomed(const struct aio_request *rq, const struct aio_process *ap) {
     return __atomic_load_n(&rq->cancel, __ATOMIC_ACQUIRE) ||
-           __atomic_load_n(&ap->process->signals.pending, __ATOMIC_RELAXED) & SIGBIT(SIGKILL);
+           __atomic_load_n(&ap->process->signals.fatal, __ATOMIC_RELAXED);
 }
 
 /* 1: more to do. -EINPROGRESS: somebody holds the range. Else it is to end so: 0 or -errno. */

@@ -488,7 +488,7 @@ static void test_exit(void) {
     is_int(result_of(&procs[1], 'E'), 0, "P1: another process's request goes on");
     ask(&procs[1], 'G', 100);
     work();
-    procs[1].signals.pending = SIGBIT(SIGKILL);
+    procs[1].signals.fatal = SIGKILL;
     work();
     is_int(result_of(&procs[1], 'G'), ECANCELED, "P1: a process that is being killed: stopped at the next slice");
     all_gone("after exits");
