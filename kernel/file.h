@@ -124,3 +124,5 @@ void poll_notify(void);
 
 /* Every open file, for the baseline (I8). */
 uint64_t files_live(void);
+/* At shutdown, when nothing is open or mapped any more: lets go of the objects behind the initrd's files. */
+void files_drop_objects(void);

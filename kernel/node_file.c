@@ -50,6 +50,20 @@ struct object *regular_object(const struct node *n) {
     return o;
 }
 
+/* Depth first, without recursion: an archive may nest deeply. */
+static struct node *node_after(struct node *n) {
+    if (n->children) return n->children;
+    while (n != &tree_root && !n->next) n = n->parent;
+    return n == &tree_root ? NULL : n->next;
+}
+
+void files_drop_objects(void) {
+    for (struct node *n = &tree_root; n; n = node_after(n)) {
+        if (n->object) object_drop(n->object);
+        n->object = NULL;
+    }
+}
+
 static int regular_map(struct file *f, struct map_request *m) {
     m->object = regular_object(f->node);
     if (!m->object) return -ENOMEM;

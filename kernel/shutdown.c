@@ -109,6 +109,7 @@ _Noreturn void shutdown(int status) {
     char text[160];
     int sig = status & 0x7f, code = status >> 8 & 0xff;
     end_others(current_process());
+    files_drop_objects();
     const char *wrong = mm_audit();
     if (!wrong) wrong = aio_audit();
     if (!wrong) wrong = leaked(text, sizeof text);
