@@ -157,11 +157,10 @@ const char *audit_error(void) {
     return mm_audit();
 }
 
-bool audit_ok(const char *when) {
+bool audit_clean(void) {
     const char *error = audit_error();
-    bool good = ok(!error, "audit: %s", when);
-    if (error) diag("  %s", error);
-    return good;
+    if (error) diag("%s", error);
+    return !error;
 }
 
 struct baseline baseline_now(void) {
@@ -173,14 +172,13 @@ struct baseline baseline_now(void) {
     };
 }
 
-bool baseline_ok(const struct baseline *want, const char *when) {
+bool baseline_same(const struct baseline *want) {
     static const char *const names[] = {"free", "promised", "given", "pins", "locked", "spaces", "regions", "heap"};
     struct baseline got = baseline_now();
     const uint64_t *a = (const uint64_t *)want, *b = (const uint64_t *)&got;
-    bool same = ok(memcmp(want, &got, sizeof(got)) == 0, "I8: back at the baseline: %s", when);
-    for (unsigned i = 0; !same && i < sizeof(names) / sizeof(names[0]); i++)
-        if (a[i] != b[i]) diag("  %s: was %lu, is %lu", names[i], a[i], b[i]);
-    return same;
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (a[i] != b[i]) diag("%s: was %lu, is %lu", names[i], a[i], b[i]);
+    return memcmp(want, &got, sizeof(got)) == 0;
 }
 
 /* ---- children ---- */
@@ -229,10 +227,10 @@ const char *child_says(void (*fn)(void *), void *arg) {
     return words;
 }
 
-bool panics(void (*fn)(void *), void *arg, const char *text, const char *name) {
+bool child_panics(void (*fn)(void *), void *arg, const char *text) {
     const char *words = child_says(fn, arg);
-    bool good = ok(strstr(words, text) != NULL, "%s", name);
-    if (!good) diag("  the child said \"%s\", not \"%s\"", words, text);
+    bool good = strstr(words, text) != NULL;
+    if (!good) diag("the child said \"%s\", not \"%s\"", words, text);
     return good;
 }
 

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * What host tests of mm/ share: the stand-ins for the kernel's locks, panic and injection, a machine that
+ * What host tests of mm/ share (TAP is counted in each file by itself, so the checks here are macros): the stand-ins for the kernel's locks, panic and injection, a machine that
  * is ready to use, and checks that run in a process of their own.
  */
 #pragma once
@@ -41,26 +41,28 @@ int peek(struct space *, vaddr_t);
 long resident(struct space *, vaddr_t, uint64_t pages);
 
 /* mm_audit() finds nothing, the TLB holds nothing stale, no lock is held, the frame of zeroes is zero: one TAP line. */
-bool audit_ok(const char *when);
-/* The same without TAP: NULL, or what is wrong. */
-const char *audit_error(void);
+#define audit_ok(when) ok(audit_clean(), "audit: %s", when)
+bool audit_clean(void);         /* says what is wrong as a diagnostic */
+const char *audit_error(void);  /* NULL, or what is wrong */
 
 /* I8: everything that a test takes, to be compared before and after. */
 struct baseline {
     uint64_t free, promised, given, pins, locked, spaces, regions, heap;
 };
 struct baseline baseline_now(void);
-/* One TAP line; names the first count that differs. */
-bool baseline_ok(const struct baseline *, const char *when);
+/* One TAP line, after a diagnostic that names what differs. */
+#define baseline_ok(base, when) ok(baseline_same(base), "I8: back at the baseline: %s", when)
+bool baseline_same(const struct baseline *);
 
 /*
- * Run fn(arg) in a child process, silently. child_says: what it gave to say(), or how it ended ("exit 1",
- * "signal 6"): never NULL, valid until the next call. panics: it panicked, or the machine model ended it,
- * with a message that contains `text`: one TAP line.
+ * Run fn(arg) in a child process. child_says: what it gave to say(), what a sanitizer said of it, and how
+ * it ended ("exit 1", "signal 6") if not well: never NULL, valid until the next call. panics: it panicked,
+ * or the machine model or a sanitizer ended it, with a message that contains `text`: one TAP line.
  */
 const char *child_says(void (*fn)(void *), void *arg);
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-bool panics(void (*fn)(void *), void *arg, const char *text, const char *name);
+#define panics(fn, arg, text, name) ok(child_panics(fn, arg, text), "%s", name)
+bool child_panics(void (*fn)(void *), void *arg, const char *text);
 
 /* ---- the lock stand-ins ---- */
 
