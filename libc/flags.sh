@@ -24,10 +24,11 @@ case ${1:-} in
 cflags)
     echo -std=gnu17 -O2 -nostdinc -isystem libc/include -isystem "$build/gen/include" \
         -isystem "$($cc -print-file-name=include)" -isystem build/sysinc -iquote . \
-        -U_FORTIFY_SOURCE -fno-pie -fcf-protection=none -fno-omit-frame-pointer -ffunction-sections -fdata-sections
+        -U_FORTIFY_SOURCE -fno-pie -fcf-protection=none -fno-omit-frame-pointer \
+        -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
     ;;
 ldflags)
-    echo -nostdlib -static -no-pie -Wl,-z,separate-code -Wl,-z,noexecstack -Wl,-z,norelro \
+    echo -nostdlib -static -Wl,-z,separate-code -Wl,-z,noexecstack -Wl,-z,norelro \
         -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--build-id=none \
         "$build/libc/crt0.o" "$build/libc/libc.a" "$($cc -print-libgcc-file-name)"
     ;;

@@ -70,8 +70,8 @@ static void shift_down(struct decimal *d, int bits) {
 }
 
 void decimal_scale(struct decimal *d, int exponent) {
-    for (; exponent > 0; exponent -= 29) shift_up(d, exponent < 29 ? exponent : 29);
-    for (; exponent < 0; exponent += 9) shift_down(d, -exponent < 9 ? -exponent : 9);
+    for (int left = exponent; left > 0; left -= 29) shift_up(d, left < 29 ? left : 29);
+    for (int left = -exponent; left > 0; left -= 9) shift_down(d, left < 9 ? left : 9);
 }
 
 void decimal_add_digit(struct decimal *d, int place, unsigned digit) {
@@ -107,7 +107,7 @@ int decimal_lowest(const struct decimal *d) {
     int digit = 0;
 
     if (decimal_is_zero(d)) return 0;
-    while (d->word[d->last - 1] % power10[digit] == 0 && digit < 8 && d->word[d->last - 1] % power10[digit + 1] == 0) digit++;
+    while (digit < 8 && d->word[d->last - 1] % power10[digit + 1] == 0) digit++;
     return 9 * (POINT - d->last) + digit;
 }
 
