@@ -42,5 +42,5 @@ void context_set_fs(struct context *c, uint64_t base);
 
 size_t fpu_size(void);             /* bytes of an XSAVE area here */
 void fpu_init_area(void *area);    /* the state a new program starts with (SysV ABI: MXCSR 0x1f80, FCW 0x37f) */
-void fpu_save(void *area);         /* the current thread's live registers; for fork */
+void fpu_save(void *area);         /* the current thread's live registers into any area, also a fresh one; for fork */
 void fpu_load(const void *area);   /* the area becomes the current thread's live registers; for exec and sigreturn */

@@ -25,7 +25,7 @@ struct stopped {
 };
 
 void context_switch(struct context *from, struct context *to) {
-    if (from->fpu) fpu_save(from->fpu);
+    if (from->fpu) fpu_put_back(from->fpu);
     if (to->fpu) {
         fpu_load(to->fpu);
         wrmsr(MSR_FS_BASE, to->fs_base);

@@ -15,6 +15,7 @@
 #define AREA_FCW    0
 #define AREA_MXCSR  24
 #define FXSAVE_SIZE 512
+#define XSAVE_HEADER 64
 
 static size_t area_size = FXSAVE_SIZE;
 
@@ -38,7 +39,16 @@ void fpu_init_area(void *area) {
     memcpy((char *)area + AREA_MXCSR, &mxcsr, sizeof mxcsr);
 }
 
+/* XSAVE writes no more of the header than XSTATE_BV, and XRSTOR faults if the rest is not zero (SDM Vol. 1,
+ * 13.8): an area that was never initialised gets its header here. */
 void fpu_save(void *area) {
+    if (cpu_caps.xsave) memset((char *)area + FXSAVE_SIZE, 0, XSAVE_HEADER);
+    if (cpu_caps.xsave) __asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
+    else __asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
+}
+
+/* For a switch of threads: into the area that this thread was loaded from. */
+void fpu_put_back(void *area) {
     if (cpu_caps.xsaveopt) __asm__ volatile("xsaveopt64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
     else if (cpu_caps.xsave) __asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
     else __asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");

@@ -113,6 +113,7 @@ extern struct cpu_caps cpu_caps;
 void cpu_init(void);                        /* descriptors, traps, control registers, GS; under boot's early tables */
 void paging_init(struct boot_info *bi);     /* the kernel's page tables, from here on W^X */
 void fpu_init(void);
+void fpu_put_back(void *area);              /* live registers into the area that they were loaded from */
 void pic_init(void);
 void pic_unmask(unsigned irq);
 /* Stack that RSP0 and SYSCALL use from now on. */
