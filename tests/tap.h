@@ -34,6 +34,7 @@ static struct {
 
 __attribute__((unused)) static void plan(int tests) {
     tap_.planned = tests;
+    if (tests == 0) return; /* not known beforehand: done_testing() says it */
     printf("1..%d\n", tests);
     fflush(stdout);
 }
