@@ -244,6 +244,26 @@ UNUSED static uint64_t knob(const char *name) {
     return value;
 }
 
+/*
+ * The kernel gives back a dead thread's last frames a moment after its parent was told. So what is compared
+ * before and after a child is read until it stands still, or is what it was: some yields, never a clock.
+ */
+UNUSED static uint64_t knob_settled(const char *name) {
+    uint64_t value = knob(name);
+    for (int same = 0; same < 50 && on_holdfast(); same++) {
+        sched_yield();
+        uint64_t again = knob(name);
+        if (again != value) same = 0;
+        value = again;
+    }
+    return value;
+}
+
+UNUSED static long knob_change(const char *name, uint64_t before) {
+    for (int i = 0; i < 1000 && knob(name) != before; i++) sched_yield();
+    return (long)(knob(name) - before);
+}
+
 UNUSED static int set_knob(const char *name, uint64_t value) {
     return sysctlbyname(name, NULL, NULL, &value, sizeof value);
 }
