@@ -89,8 +89,7 @@ static int make_room(struct memfd *m, uint64_t pos, uint64_t *end) {
 }
 
 static long memfd_write(struct file *f, struct io *io, uint64_t *pos) {
-    if (*pos > (uint64_t)INT64_MAX - io->left) return -EFBIG;
-    uint64_t end = *pos + io->left;
+    uint64_t end = *pos + io->left; /* does not wrap: checked by the call */
     int err = make_room(f->memfd, *pos, &end);
     if (!err) err = move(f->memfd, io, pos, end, true);
     return io_result(io, err == -ENXIO ? -EIO : err);

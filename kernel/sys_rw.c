@@ -26,13 +26,19 @@ static struct file *get(uint64_t fd) {
     return files_get(current_process()->files, (int)fd);
 }
 
+/* Would the transfer end beyond what a position can say? */
+static bool too_far(const struct io *io, const uint64_t *pos) {
+    return pos && *pos > (uint64_t)INT64_MAX - io->left;
+}
+
 static long do_read(struct file *f, struct io *io, uint64_t *pos) {
     if (!f->ops->read) return f->ops == &directory_ops ? -EISDIR : -EINVAL;
+    if (too_far(io, pos)) return -EINVAL;
     return io->left ? f->ops->read(f, io, pos) : 0;
 }
 
 static long do_write(struct file *f, struct io *io, uint64_t *pos) {
-    if (!f->ops->write) return -EINVAL;
+    if (!f->ops->write || too_far(io, pos)) return -EINVAL;
     return io->left ? f->ops->write(f, io, pos) : 0;
 }
 

@@ -138,7 +138,7 @@ int main(int argc, char **argv) {
     (void)argc;
     self = argv[0];
     plan(17 + 4 + 16 + 6 + 4 + 3);
-    for (int fd = 3; fd < 64; fd++) close(fd); /* whatever we were started with */
+    for (int fd = 3; fd < 1024; fd++) close(fd); /* whatever we were started with */
     lowest = dup(0);
     if (lowest < 0) bail_out("dup: %s", strerror(errno));
     close(lowest);
