@@ -4,7 +4,7 @@
  *
  * The ring of events, and what each of them means in words.
  *
- *   next --> [ time id a b ][ time id a b ] ...    next runs freely; its low bits are the slot
+ *   next --> [ ticks a b id ][ ticks a b id ] ...    next runs freely; its low bits are the slot
  *
  * LOCKING  none. A slot is claimed by one atomic addition, so that an interrupt in the middle of trace()
  * takes the next slot; trace_dump reads while others may write, and may show an event half written.
@@ -13,13 +13,14 @@
 #include "kernel/trace.h"
 
 #include "arch/clock.h"
+#include "arch/mmu.h"
 #include "kernel/assert.h"
 #include "libc/core/format.h"
 
 #define EVENTS 256u /* a power of two */
 
 struct event {
-    uint64_t time, a, b;
+    uint64_t ticks, a, b;
     uint64_t id;
 };
 
@@ -40,7 +41,7 @@ static const char *const formats[TRACE_IDS] = {
 
 void trace(enum trace_id id, uint64_t a, uint64_t b) {
     struct event *e = &events[__atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) % EVENTS];
-    *e = (struct event){.time = clock_now(), .a = a, .b = b, .id = id};
+    *e = (struct event){.ticks = machine_ticks(), .a = a, .b = b, .id = id};
 }
 
 void trace_dump(unsigned n) {
@@ -49,8 +50,9 @@ void trace_dump(unsigned n) {
     for (uint32_t i = next - n; i != next; i++) {
         const struct event *e = &events[i % EVENTS];
         if (e->id >= TRACE_IDS || !formats[e->id]) continue;
+        uint64_t time = clock_from_ticks(e->ticks);
         char text[96];
         snprintf(text, sizeof text, formats[e->id], e->a, e->b);
-        log_line("  %lu.%06lu %s", e->time / 1000000000, e->time / 1000 % 1000000, text);
+        log_line("  %lu.%06lu %s", time / 1000000000, time / 1000 % 1000000, text);
     }
 }

@@ -52,11 +52,11 @@ static uint16_t pit_read(void) {
 /* Both counters at the moment when the PIT's count next changes. */
 static struct sample sample_edge(void) {
     uint16_t old = pit_read(), now;
-    uint64_t before, after = rdtsc();
+    uint64_t before, after = machine_ticks();
     do {
         before = after;
         now = pit_read();
-        after = rdtsc();
+        after = machine_ticks();
     } while (now == old);
     return (struct sample){after, after - before, lapic_timer_left(), now};
 }
@@ -131,8 +131,12 @@ void clock_init(void) {
     wall_offset = wall_seconds() * NS_PER_S - clock_now();
 }
 
+uint64_t clock_from_ticks(uint64_t ticks) {
+    return (uint64_t)((unsigned __int128)(ticks - tsc_base) * tsc_factor >> 32);
+}
+
 uint64_t clock_now(void) {
-    return (uint64_t)((unsigned __int128)(rdtsc() - tsc_base) * tsc_factor >> 32);
+    return clock_from_ticks(machine_ticks());
 }
 
 uint64_t clock_wall_offset(void) {
