@@ -110,7 +110,6 @@ static void passed_over(void) {
 /* The same with nobody holding the workers: 128 MiB against a page. */
 static void for_real(void) {
     volatile int *stage = shared(PG);
-    struct aiocb mine;
     char *q = anon(1);
     pid_t pid = fork();
     if (pid == 0) {
