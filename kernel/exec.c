@@ -15,6 +15,7 @@
 
 #include <asm/errno.h>
 #include <asm/mman.h>
+#include <linux/fcntl.h>
 #include <linux/mman.h>
 
 #include "arch/context.h"
@@ -129,7 +130,7 @@ static void become(struct process *me, const struct program *p, const char *path
     me->did_exec = true;
     signals_exec(&me->signals);
     signal_recheck_locked(t);
-    process_set_name(me, path);
+    if (*path) process_set_name(me, path);
     spin_unlock(&process_lock);
     sched_set_space(p->space);
     process_push_limits(me); /* they may have been changed while the new space was being built */
@@ -143,32 +144,48 @@ static void become(struct process *me, const struct program *p, const char *path
     program_start_frame(p, t);
 }
 
-static int load_by_name(struct program *program, const char *path, uint64_t argv, uint64_t envp) {
+static int load_file(struct program *program, struct file *file, const char *path, uint64_t argv, uint64_t envp) {
     struct process *me = current_process();
     struct space_limits limits;
     struct args args;
-    struct file *file;
-    int error = file_open_at(me->files, path, &file);
+    int error = args_from_user(&args, argv, envp);
     if (error) return error;
-    error = args_from_user(&args, argv, envp);
-    if (!error) {
-        spin_lock(&process_lock);
-        process_space_limits_locked(me, &limits);
-        spin_unlock(&process_lock);
-        error = program_load(program, file, path, &args, &me->cred, &limits);
-        args_free(&args);
-    }
-    file_drop(file);
+    spin_lock(&process_lock);
+    process_space_limits_locked(me, &limits);
+    spin_unlock(&process_lock);
+    error = program_load(program, file, path, &args, &me->cred, &limits);
+    args_free(&args);
     return error;
 }
 
-long sys_execve(uint64_t user_path, uint64_t argv, uint64_t envp) {
+/* An empty path with AT_EMPTY_PATH is the descriptor's own file (fexecve). */
+static int open_program(int dirfd, const char *path, unsigned flags, struct file **file) {
+    if (*path || !(flags & AT_EMPTY_PATH)) return file_open_at(dirfd, path, file);
+    *file = files_get(current_process()->files, dirfd);
+    return *file ? 0 : -EBADF;
+}
+
+static long exec(int dirfd, uint64_t user_path, uint64_t argv, uint64_t envp, unsigned flags) {
     struct program program;
+    struct file *file;
     char *path = heap_alloc(PATH_SIZE);
     if (!path) return -ENOMEM;
     long result = copyin_str(path, user_path, PATH_SIZE);
-    if (result >= 0) result = load_by_name(&program, path, argv, envp);
+    if (result >= 0) result = open_program(dirfd, path, flags, &file);
+    if (result == 0) {
+        result = load_file(&program, file, path, argv, envp);
+        file_drop(file);
+    }
     if (result == 0) become(current_process(), &program, path);
     heap_free(path);
     return result;
+}
+
+long sys_execve(uint64_t path, uint64_t argv, uint64_t envp) {
+    return exec(AT_FDCWD, path, argv, envp, 0);
+}
+
+long sys_execveat(uint64_t dirfd, uint64_t path, uint64_t argv, uint64_t envp, uint64_t flags) {
+    if ((unsigned)flags & ~(unsigned)AT_EMPTY_PATH) return -EINVAL; /* AT_SYMLINK_NOFOLLOW is not supported */
+    return exec((int)dirfd, path, argv, envp, (unsigned)flags);
 }

@@ -101,9 +101,11 @@ int file_open_kernel(const char *path, struct file **out) {
     return file_open((struct place){&tree_root, 0}, path, &(struct rights){0, 0}, O_RDONLY, out);
 }
 
-int file_open_at(struct files *files, const char *path, struct file **out) {
+int file_open_at(int dirfd, const char *path, struct file **out) {
+    struct place from;
     struct rights r = rights_effective(&current_process()->cred);
-    return file_open(files_cwd(files), path, &r, O_RDONLY, out);
+    int err = path_start(dirfd, path, &from);
+    return err ? err : file_open(from, path, &r, O_RDONLY, out);
 }
 
 struct object *file_object(struct file *f) {
@@ -112,6 +114,7 @@ struct object *file_object(struct file *f) {
 }
 
 int file_may_exec(struct file *f, const struct cred *who) {
+    if (memfd_object(f)) return 0; /* mode 0777, as on Linux */
     if (f->ops != &regular_ops) return -EACCES;
     struct rights r = rights_effective(who);
     return tree_may(f->node, &r, 1);

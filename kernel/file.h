@@ -88,8 +88,8 @@ static inline bool file_writable(const struct file *f) {
 
 /* Opens an absolute path for reading, on the kernel's own behalf: 0 and a held file, or -errno as open(2). */
 int file_open_kernel(const char *path, struct file **);
-/* The same from a process's current directory. */
-int file_open_at(struct files *, const char *path, struct file **);
+/* The same as the running process and from its directory, or from a descriptor's (AT_FDCWD: fcntl.h's). */
+int file_open_at(int dirfd, const char *path, struct file **);
 /* The memory behind a file that can be mapped (initrd files, memfds): borrowed, lives as long as the file. NULL:
  * there is none. -ENOMEM shows as NULL too. */
 struct object *file_object(struct file *);
