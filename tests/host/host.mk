@@ -11,7 +11,7 @@
 # Under DEBUG the costly assertions of mm/ are on: host tests always have them.
 
 HB := $(B)/host
-HOST_KERNEL := kernel/cpio.c kernel/initrd.c kernel/tree.c
+HOST_KERNEL := kernel/cpio.c kernel/elf.c kernel/initrd.c kernel/tree.c
 HOST_SRC := $(wildcard mm/*.c arch/host/*.c) arch/x86_64/pmap.c \
     $(filter-out $(wildcard tests/host/test_*.c) tests/host/model.c,$(wildcard tests/host/*.c)) \
     boot/memmap.c boot/multiboot2.c boot/pvh.c $(HOST_KERNEL)
