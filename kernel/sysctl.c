@@ -40,7 +40,7 @@ static int decode_name(uint64_t user, uint64_t len, const struct knob **knob) {
     if (len >= sizeof name) return -ENOENT;
     if (copyin(name, user, len)) return -EFAULT;
     name[len] = 0;
-    *knob = find(name);
+    *knob = strlen(name) == len ? find(name) : NULL;
     return *knob ? 0 : -ENOENT;
 }
 

@@ -103,6 +103,7 @@ static void finished(void) {
     is_int(aio_cancel(-1, fill(&stranger, p, PG)), AIO_ALLDONE, "C4: one that never was");
     is_int(aio_cancel(-1, (struct aiocb *)KERNEL), AIO_ALLDONE, "C4: an address in the kernel is just a name");
     is_int(aio_cancel(-1, (struct aiocb *)8), AIO_ALLDONE, "C4: so is one that is not mapped");
+    madvise(p, 8 * PG, MADV_DONTNEED);
 }
 
 /* What is undone is what this request locked, not what was locked before. */
