@@ -104,11 +104,11 @@ static int mark_range(struct lock_job *j) {
 
 /* Everything but holding the range: 0, or 1 when there is nothing to do. */
 static int check_range(struct lock_job *j) {
-    if (range_round(j->addr, j->len, &j->start, &j->end)) return -EINVAL;
-    if (j->len == 0) {
+    if (j->len == 0) { /* L7: whatever addr is */
         j->start = j->end = j->next = 0;
         return 1;
     }
+    if (range_round(j->addr, j->len, &j->start, &j->end)) return -EINVAL;
     int err = charge_permitted(j->space, j->privileged);
     if (err) return err;
     if (!range_in_user(j->start, j->end)) return -ENOMEM;
@@ -188,8 +188,8 @@ int space_unlock(struct space *s, vaddr_t addr, uint64_t len) {
     struct range_hold hold;
     struct spares sp;
     trace(TRACE_UNLOCK, addr, len);
-    if (range_round(addr, len, &start, &end)) return -EINVAL;
     if (len == 0) return 0;
+    if (range_round(addr, len, &start, &end)) return -EINVAL;
     if (!range_in_user(start, end)) return -ENOMEM;
     range_lock(&s->ranges, &hold, start, end);
     rw_lock(&s->lock);

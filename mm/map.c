@@ -25,6 +25,7 @@
 #define MMAP_LOWEST  0x10000ul     /* where the kernel chooses */
 #define STACK_ROOM   0x10000000ul  /* most that a stack's limit keeps free of mappings */
 #define GUARD_GAP    0x100000ul
+#define TABLES_PARTED 3            /* a region without tables may part two that shared one at each level */
 
 int range_round(vaddr_t addr, uint64_t len, vaddr_t *start, vaddr_t *end) {
     if (addr + len < addr || addr + len > UINT64_MAX - PAGE_MASK) return -EINVAL;
@@ -88,7 +89,7 @@ int add_reserve(struct space *s, const struct region *proto, uint64_t credit, st
     struct spares just = {{a->region, NULL}};
     int err = memory_promise(a->promised);
     if (err) goto no_promise;
-    err = space_promise_tables(s, accessible ? tables : 3);
+    err = space_promise_tables(s, proto->flags & REGION_TABLES ? tables : TABLES_PARTED);
     if (err) goto no_tables;
     if (charge_swap(s, a->charged, credit, s->limits.privileged)) {
         err = -EAGAIN;
