@@ -19,7 +19,7 @@ check() {
         echo "$out" | sed 's/^/# /'
     fi
 }
-contract() { printf -- '- **%s** text\n' "$@" >"$root/docs/CONTRACT.md"; }
+contract() { printf -- '- **%s** text\n' "$@" | sed 's/W5\*\*/& *(later)*/' >"$root/docs/CONTRACT.md"; }
 cites() { printf '/*\n * clauses: %s\n */\n' "$1" >"$root/tests/user/$2.c"; }
 
 check 1 'no such file' 'no contract at all'
@@ -41,4 +41,12 @@ contract L1 L2 A1
 check 1 '^A1 NO TEST' 'a clause without a test'
 cites 'A1 L99' two
 check 1 'user/two cites L99, which does not exist' 'a citation of nothing'
+contract L1 A1
+cites L1 one
+cites A1 two
+printf '1..1\nok 1 - B7: not a clause here\n' >"$root/build/tap/user/two.tap"
+printf '1..1\nok 1 - L1: a\n' >"$root/build/tap/user/one.tap"
+check 1 'user/two cites B7' 'a check named after nothing'
+echo ' * pitfalls: B7, B9' >>"$root/tests/user/two.c"
+check 0 '^A1 1 ok user/two' 'a check named after a pitfall'
 echo "1..$n"
