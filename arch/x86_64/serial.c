@@ -126,8 +126,10 @@ void serial_flush(void) {
     line_unlock(saved);
 }
 
+/* What is queued goes out first; if the ring itself is what broke, no more than it can hold. */
 void serial_panic(void) {
     panicking = true;
+    if (tail - head > RING_SIZE) head = tail - RING_SIZE;
     drain_locked();
 }
 
