@@ -57,13 +57,6 @@ static const char *descend(const char *path, struct node **dir, const char **las
     }
 }
 
-/* In any order that meets every node once; without recursion, because names nest as deep as they like. */
-static struct node *after(struct node *n) {
-    if (n->children) return n->children;
-    while (!n->next && n != &tree_root) n = n->parent;
-    return n->next;
-}
-
 /*
  * A file with several names. The archive has its bytes with the last of them only, and those before it
  * show none; archive_ino is what they have in common.
@@ -71,7 +64,7 @@ static struct node *after(struct node *n) {
 static void share(const struct node *last) {
     unsigned names = 0;
     for (int pass = 0; pass < 2; pass++)
-        for (struct node *n = &tree_root; n; n = after(n)) {
+        for (struct node *n = &tree_root; n; n = tree_next(n)) {
             if (n->archive_ino != last->archive_ino) continue;
             if (pass == 0) {
                 names++;

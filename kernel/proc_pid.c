@@ -9,6 +9,7 @@
  * LOCKING  process_lock while the process is looked at; its space is held and looked at without it.
  */
 #include <asm/errno.h>
+#include <linux/mman.h>
 #include <linux/resource.h>
 
 #include "kernel/file.h"
@@ -144,8 +145,41 @@ static int write_limits(struct text *t, int pid) {
     return 0;
 }
 
+/* ---- maps ---- */
+
+/* The file that a mapping shows, found by its object. */
+static const char *object_name(const struct object *o, char *buf, size_t size) {
+    const struct node *n = &tree_root;
+    while (n && n->object != o) n = tree_next(n);
+    if (!n) return "[shared]";
+    return tree_path((struct place){(struct node *)n, 0}, buf, size) < 0 ? "" : buf;
+}
+
+static void write_region(struct text *t, const struct region_info *r, char *path) {
+    const char *name = r->object ? object_name(r->object, path, NODE_PATH_MAX) : r->stack ? "[stack]" : "";
+    text_add(t, "%08lx-%08lx %c%c%c%c %08lx 00:00 0 %*s%s\n", r->start, r->end, r->prot & PROT_READ ? 'r' : '-',
+             r->prot & PROT_WRITE ? 'w' : '-', r->prot & PROT_EXEC ? 'x' : '-', r->shared ? 's' : 'p', r->offset,
+             *name ? 25 : 0, "", name);
+}
+
+/* One region at a time, so that no lock of the space is held for long; the list is not of one moment, as on Linux. */
+static int write_maps(struct text *t, int pid) {
+    struct snapshot s;
+    struct region_info r;
+    int err = look(pid, &s);
+    if (err) return err;
+    const struct cred *me = &current_process()->cred;
+    char *path = heap_alloc(NODE_PATH_MAX);
+    if (me->euid != 0 && me->euid != s.cred.uid) err = -EACCES;
+    else if (!path) err = -ENOMEM;
+    for (vaddr_t at = 0; !err && s.space && space_region_at(s.space, at, &r); at = r.end) write_region(t, &r, path);
+    heap_free(path);
+    done(&s);
+    return err;
+}
+
 const struct proc_file proc_pid_files[] = {
     {{proc_open}, "comm", write_comm},     {{proc_open}, "limits", write_limits},
-    {{proc_open}, "statm", write_statm},   {{proc_open}, "status", write_status},
-    {{NULL}, NULL, NULL},
+    {{proc_open}, "maps", write_maps},     {{proc_open}, "statm", write_statm},
+    {{proc_open}, "status", write_status}, {{NULL}, NULL, NULL},
 };

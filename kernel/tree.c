@@ -54,6 +54,12 @@ struct node *tree_add_dir(struct node *dir, const char *name, uint32_t mode) {
     return tree_add(dir, name, strlen(name), S_IFDIR | mode);
 }
 
+struct node *tree_next(const struct node *n) {
+    if (n->children) return n->children;
+    while (!n->next && n != &tree_root) n = n->parent;
+    return n->next;
+}
+
 int tree_may(const struct node *n, const struct rights *r, unsigned want) {
     if (r->uid == 0) return (want & 1) && !S_ISDIR(n->mode) && !(n->mode & 0111) ? -EACCES : 0;
     unsigned shift = r->uid == n->uid ? 6 : r->gid == n->gid ? 3 : 0;

@@ -63,6 +63,9 @@ struct node *tree_add(struct node *dir, const char *name, size_t len, uint32_t m
 /* tree_add for a name that may exist already as a directory: that one then. */
 struct node *tree_add_dir(struct node *dir, const char *name, uint32_t mode);
 
+/* Every node below the root once, a directory before what is in it: the one after n, or NULL. Does not recurse. */
+struct node *tree_next(const struct node *n);
+
 /* Which processes /proc shows. Set once at boot; pid is 0 or a live process's. */
 struct proc_view {
     struct node *root, *process;              /* /proc, and the directory that stands for every /proc/PID */
