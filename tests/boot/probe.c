@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 static int show_file(const char *path) {
@@ -36,6 +37,14 @@ static int ram(void) {
     return 0;
 }
 
+/* Since the kernel's first instruction; with --icount a nanosecond is an instruction. */
+static int show_clock(void) {
+    struct timespec t;
+    if (clock_gettime(CLOCK_MONOTONIC, &t) != 0) return perror("clock_gettime"), 1;
+    printf("clock %lu\n", (unsigned long)t.tv_sec * 1000000000ul + (unsigned long)t.tv_nsec);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";
     const char *how = argc > 2 ? argv[2] : "0";
@@ -47,6 +56,7 @@ int main(int argc, char **argv) {
     if (strcmp(what, "cat") == 0) return show_file(how);
     if (strcmp(what, "lock") == 0) return lock(strtoul(how, NULL, 10));
     if (strcmp(what, "ram") == 0) return ram();
+    if (strcmp(what, "clock") == 0) return show_clock();
     if (strcmp(what, "args") == 0) {
         for (int i = 2; i < argc; i++) printf("[%s]", argv[i]);
         return puts("") < 0;
