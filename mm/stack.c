@@ -49,12 +49,18 @@ int space_map_stack(struct space *s, vaddr_t top, uint64_t initial) {
     return 0;
 }
 
-/* How low may the stack whose lowest region is r reach? */
+/* The upper end of the stack whose lowest region is r: locks and rights may have cut it into several. */
+static vaddr_t top_of(const struct region *r) {
+    const struct region *above = region_next(r);
+    for (; above && above->start == r->end && (above->flags & REGION_STACK); above = region_next(r)) r = above;
+    return r->end;
+}
+
+/* May the stack whose lowest region is r reach down to va? */
 static bool may_reach(const struct space *s, const struct region *r, vaddr_t va) {
     const struct region *below = region_prev(r);
     if (below && va < below->end + GUARD_GAP) return false;
-    vaddr_t top = s->stack_top && r->end <= s->stack_top ? s->stack_top : r->end;
-    return va >= USER_MIN + GUARD_GAP && top - va <= s->limits.stack;
+    return va >= USER_MIN + GUARD_GAP && top_of(r) - va <= s->limits.stack;
 }
 
 int stack_grow(struct space *s, vaddr_t va) {
