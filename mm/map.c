@@ -36,8 +36,7 @@ int range_round(vaddr_t addr, uint64_t len, vaddr_t *start, vaddr_t *end) {
 
 /* ---- clearing ---- */
 
-/* start and end are boundaries. The promise of page tables is left as it is, for whoever needs them next. */
-static void clear_regions(struct space *s, vaddr_t start, vaddr_t end) {
+void space_clear_regions(struct space *s, vaddr_t start, vaddr_t end) {
     struct region *r = region_from(&s->regions, start);
     while (r && r->start < end) {
         struct region *next = region_next(r);
@@ -54,7 +53,7 @@ static void clear_regions(struct space *s, vaddr_t start, vaddr_t end) {
 void space_clear(struct space *s, vaddr_t start, vaddr_t end, struct spares *sp) {
     space_split(s, start, sp);
     space_split(s, end, sp);
-    clear_regions(s, start, end);
+    space_clear_regions(s, start, end);
     space_settle_tables(s);
 }
 
@@ -234,7 +233,7 @@ static int map_here(struct space *s, const struct region *proto, bool replace) {
         space_split(s, proto->start, &sp);
         space_split(s, proto->end, &sp);
         pass_charge(s, proto->start, proto->end);
-        clear_regions(s, proto->start, proto->end);
+        space_clear_regions(s, proto->start, proto->end);
     }
     if (!err) add_commit(s, &a);
     spares_put(&sp);

@@ -17,7 +17,6 @@
  */
 #include "mm/region.h"
 
-#include "arch/x86_64/pte.h"
 #include "kernel/assert.h"
 
 static uint64_t max64(uint64_t a, uint64_t b) {

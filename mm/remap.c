@@ -36,10 +36,9 @@ static bool can_grow_here(const struct region *r, const struct move *m) {
            (!next || next->start >= m->old + m->new_len);
 }
 
-/* The grown part, as a region at at, like r and locked like it. Reserve and attach; lock held. */
-static int add_growth(struct space *s, const struct region *r, const struct move *m, vaddr_t at) {
+/* Reserve the grown part, a region like r and locked like it, for a mapping that will stand at at. Lock held. */
+static int reserve_growth(struct space *s, const struct region *r, const struct move *m, vaddr_t at, struct addition *a) {
     struct region piece = *r;
-    struct addition a;
     piece.start = at + m->old_len;
     piece.end = at + m->new_len;
     piece.offset = r->offset + pages_in(m->old - r->start + m->old_len);
@@ -47,9 +46,7 @@ static int add_growth(struct space *s, const struct region *r, const struct move
     piece.want = r->lock;
     piece.holed = false;
     if (((s->mapped + region_pages(&piece)) << PAGE_SHIFT) > s->limits.as) return -ENOMEM;
-    int err = add_reserve(s, &piece, 0, &a);
-    if (!err) add_commit(s, &a);
-    return err;
+    return add_reserve(s, &piece, 0, a);
 }
 
 /* Bring the growth in if it is to be locked. Lock held on entry and on return; let go between. */
@@ -63,8 +60,11 @@ static int finish_growth(struct space *s, vaddr_t start, vaddr_t end) {
 }
 
 static int grow_in_place(struct space *s, const struct region *r, const struct move *m) {
-    int err = add_growth(s, r, m, m->old);
-    return err ? err : finish_growth(s, m->old + m->old_len, m->old + m->new_len);
+    struct addition a;
+    int err = reserve_growth(s, r, m, m->old, &a);
+    if (err) return err;
+    add_commit(s, &a);
+    return finish_growth(s, m->old + m->old_len, m->old + m->new_len);
 }
 
 /* Region and entries go to the new place: nothing here can fail. */
@@ -76,30 +76,57 @@ static void carry(struct space *s, struct region *r, const struct move *m) {
     region_insert(&s->regions, r);
     pages_move(s, m->old, m->new, m->old_len);
     if (r->object) mutex_unlock(&r->object->lock);
-    space_settle_tables(s);
     space_merge(s, r);
 }
 
-/* Both ranges and the lock held; nothing is mapped at the new place. */
-static int move_mapping(struct space *s, const struct move *m) {
-    struct spares cuts;
-    vaddr_t grown = m->new + m->old_len, new_end = m->new + m->new_len;
-    struct region *r = source(s, m);
+/* What a move reserves before it touches anything. */
+struct move_reserve {
+    struct spares cuts, target;
+    uint64_t tables; /* frames promised for the tables at the new place */
+    struct addition growth;
+};
+
+static int reserve_move(struct space *s, const struct move *m, struct move_reserve *v) {
+    const struct region *r = source(s, m);
+    *v = (struct move_reserve){.tables = region_tables_bound(m->new, m->new + m->old_len)};
     if (!r) return -EFAULT;
-    int err = spares_get(&cuts, 2);
-    if (err) return err;
-    if (grown < new_end) err = add_growth(s, r, m, m->new);
-    if (!err && grown < new_end) err = finish_growth(s, grown, new_end);
-    if (!err) {
-        err = space_promise_tables(s, region_tables_bound(m->new, grown));
-        if (err && grown < new_end) space_clear(s, grown, new_end, &cuts);
+    int err = spares_get(&v->cuts, 2);
+    if (!err) err = spares_get(&v->target, 2);
+    if (!err) err = memory_promise(v->tables);
+    if (!err && m->new_len > m->old_len) {
+        err = reserve_growth(s, r, m, m->new, &v->growth);
+        if (err) frame_unpromise(v->tables);
     }
+    return err;
+}
+
+/*
+ * Both ranges and the lock held. What is mapped at the new place (MREMAP_FIXED) goes, the growth is made and
+ * brought in there, and then the mapping follows. Only bringing in can fail after the reservation, and only
+ * for memory that nobody promised; the mapping then stays where it was.
+ */
+static int move_mapping(struct space *s, const struct move *m) {
+    struct move_reserve v;
+    vaddr_t grown = m->new + m->old_len, new_end = m->new + m->new_len;
+    int err = reserve_move(s, m, &v);
     if (!err) {
-        space_split(s, m->old, &cuts);
-        space_split(s, m->old + m->old_len, &cuts);
-        carry(s, source(s, m), m);
+        space_split(s, m->new, &v.target);
+        space_split(s, new_end, &v.target);
+        space_clear_regions(s, m->new, new_end);
+        if (v.growth.region) {
+            add_commit(s, &v.growth);
+            err = finish_growth(s, grown, new_end);
+        }
+        s->tables_promised += v.tables; /* settled below */
+        if (!err) {
+            space_split(s, m->old, &v.cuts);
+            space_split(s, m->old + m->old_len, &v.cuts);
+            carry(s, source(s, m), m);
+        }
+        space_settle_tables(s);
     }
-    spares_put(&cuts);
+    spares_put(&v.cuts);
+    spares_put(&v.target);
     return err;
 }
 
@@ -117,7 +144,7 @@ static int decode(const struct move *m, uint64_t old_len, uint64_t new_len, int 
     return 0;
 }
 
-/* Hold the old range and a new one that is free, with the lock; for MREMAP_FIXED the new one is given and was cleared. */
+/* Hold the old range and the new one, with the lock. The new one is given (MREMAP_FIXED), or found free. */
 static int hold_both(struct space *s, struct move *m, bool fixed) {
     for (;;) {
         range_lock(&s->ranges, &m->from, m->old, m->old + m->old_len);
@@ -133,8 +160,7 @@ static int hold_both(struct space *s, struct move *m, bool fixed) {
 }
 
 static long move_away(struct space *s, struct move *m, bool fixed) {
-    int err = fixed ? space_unmap(s, m->new, m->new_len) : 0;
-    if (!err) err = hold_both(s, m, fixed);
+    int err = hold_both(s, m, fixed);
     if (err) return err;
     err = move_mapping(s, m);
     rw_unlock(&s->lock);
@@ -166,11 +192,9 @@ long space_remap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_le
         err = resize_here(s, &m);
         if (err && (err != -ENOSPC || !(flags & MREMAP_MAYMOVE))) return err == -ENOSPC ? -ENOMEM : err;
     }
-    if (!err && m.new_len < m.old_len) { /* the tail goes first */
-        err = space_unmap(s, old + m.new_len, m.old_len - m.new_len);
-        if (err) return err;
-        m.old_len = m.new_len;
-    }
-    if (!err && !(flags & MREMAP_FIXED)) return (long)old;
-    return move_away(s, &m, flags & MREMAP_FIXED);
+    uint64_t tail = m.old_len > m.new_len ? m.old_len - m.new_len : 0;
+    m.old_len -= tail;
+    long at = (flags & MREMAP_FIXED) || err ? move_away(s, &m, flags & MREMAP_FIXED) : (long)old;
+    if (at >= 0 && tail) err = space_unmap(s, old + m.new_len, tail);
+    return at >= 0 && tail && err ? err : at;
 }

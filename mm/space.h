@@ -121,6 +121,8 @@ int stack_grow(struct space *, vaddr_t va);
 
 /* Unmap [start, end): range and lock held, spares for the cuts in hand. Cannot fail. */
 void space_clear(struct space *, vaddr_t start, vaddr_t end, struct spares *);
+/* The same when start and end are boundaries already; the promise of page tables is left as it is, for whoever needs it next. */
+void space_clear_regions(struct space *, vaddr_t start, vaddr_t end);
 
 /* Where to put len bytes that have no address of their own: the hint if it is free, else the highest gap below the stack's
  * room; 0: none. Lock held. */
