@@ -85,14 +85,15 @@ $(B)/k/%.asm.o: %.asm | $(KGEN)
 
 # --- Running ---------------------------------------------------------------------------------------------
 
-PROGRAM ?= user/examples/tour.c
-run: all ## boot and run the tour of what Holdfast does (PROGRAM=file.c runs another)
-	@tools/hf run $(PROGRAM) $(ARGS)
+PROGRAM ?= user/examples/demo.c
+MEM ?= 256M
+run: all ## boot and run the demonstration of what Holdfast does (PROGRAM=file.c runs another)
+	@tools/hf run --mem $(MEM) $(PROGRAM) $(ARGS)
 
 iso: $(B)/holdfast.iso ## build the ISO that boots by BIOS and by UEFI
 
 debug: all ## like run, with QEMU waiting for gdb; prints the gdb command
-	@tools/hf run --gdb $(PROGRAM) $(ARGS)
+	@tools/hf run --gdb --mem $(MEM) $(PROGRAM) $(ARGS)
 .PHONY: run iso debug
 
 # --- Checks ----------------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ endif
 help: ## this list
 	@echo "make TARGET, one of:"
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/    \1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 24
-	@echo "Variables: CC=clang  DEBUG=1  V=1  T=test  SEED=number  PROGRAM=file.c  ARGS='words'  JUNIT=file"
+	@echo "Variables: CC=clang  DEBUG=1  V=1  T=test  SEED=number  PROGRAM=file.c  MEM=256M  ARGS='words'  JUNIT=file"
 
 clean: ## remove everything that was made
 	rm -rf build
