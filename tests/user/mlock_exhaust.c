@@ -12,26 +12,43 @@
 
 #define NORESERVE (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
-/* Promise away frames until `left` can be had. */
-static char *hog(uint64_t left, uint64_t *size) {
-    uint64_t can = knob("vm.stats.free_frames") - (knob("vm.stats.promised") - knob("vm.stats.given"));
-    char *p = MAP_FAILED;
-    *size = can - left;
-    while (p == MAP_FAILED && *size > left) {
-        p = mmap(NULL, *size * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (p == MAP_FAILED) *size -= 16; /* page tables are promised too */
+/* Promise away frames until `left` can be had: how many. */
+static uint64_t hog(uint64_t left) {
+    uint64_t size = knob("vm.stats.free_frames") - (knob("vm.stats.promised") - knob("vm.stats.given")) - left;
+    for (; size > left; size -= 16) { /* page tables are promised too */
+        void *p = mmap(NULL, size * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p != MAP_FAILED) return size;
     }
-    return p;
+    return 0;
+}
+
+/* Another process has them, until it hears from us: its pages are not ours to lock. */
+static pid_t start_hog(uint64_t left, int *stop, uint64_t *size) {
+    int go[2], ready[2];
+    if (pipe(go) != 0 || pipe(ready) != 0) bail_out("pipe");
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(go[1]);
+        uint64_t n = hog(left);
+        if (write(ready[1], &n, sizeof n) != sizeof n) _exit(1);
+        _exit(read(go[0], &n, 1) == 0 ? 0 : 2);
+    }
+    close(go[0]), close(ready[1]);
+    if (read(ready[0], size, sizeof *size) != sizeof *size) bail_out("the other process is gone");
+    close(ready[0]);
+    *stop = go[1];
+    return pid;
 }
 
 int main(void) {
     needs_holdfast();
-    plan(0);
-    uint64_t size, want = 2048, cap = knob("vm.max_user_wired");
+    plan(15);
+    uint64_t size = 0, want = 2048, cap = knob("vm.max_user_wired");
+    int stop;
     char *p = map_pages(want, PROT_READ | PROT_WRITE, NORESERVE);
-    char *hogged = hog(512, &size);
-    ok(hogged != MAP_FAILED, "L10: most frames are promised to another mapping (%lu pages)", (unsigned long)size);
-    ok(cap > want, "L10: the cap would allow %lu pages", (unsigned long)want);
+    pid_t other = start_hog(512, &stop, &size);
+    ok(size > 0, "L10: most frames are promised to another process (%lu pages)", (unsigned long)size);
+    ok(cap > 2 * want, "L10: the cap would allow %lu pages", (unsigned long)want);
     uint64_t locked = knob("vm.stats.locked");
     fails(mlock(p, want * PG), EAGAIN, "L10: mlock of pages that nobody promised and no frame is there for");
     is_int(strspn(lock_map(p, MAP_SHOWN), "."), MAP_SHOWN, "L4: locks nothing");
@@ -39,13 +56,13 @@ int main(void) {
     ok(audit_clean(), "I3: the audit agrees");
     fails(mlockall(MCL_CURRENT), EAGAIN, "A3: mlockall likewise");
     is_int(vmlck(), 0, "A3: locks nothing");
-    char *q = mmap(NULL, want * PG, PROT_READ | PROT_WRITE, NORESERVE | MAP_LOCKED, -1, 0);
-    ok(q == MAP_FAILED && errno == EAGAIN, "L23: MAP_LOCKED says so too");
+    fails(mmap(NULL, want * PG, PROT_READ | PROT_WRITE, NORESERVE | MAP_LOCKED, -1, 0), EAGAIN, "L23: MAP_LOCKED says so too");
     fails(mmap(NULL, want * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM,
           "L10: an ordinary mapping is refused when it is made: no overcommit");
     is_int(mlock(p, 16 * PG), 0, "L10: what frames there are can be locked");
-    munmap(hogged, size * PG);
-    is_int(mlock(p, want * PG), 0, "L10: when the frames are back, all of it can");
+    close(stop);
+    is_int(waitpid(other, NULL, 0), other, "L10: the other process goes");
+    is_int(mlock(p, want * PG), 0, "L10: when the frames are back, all of it can be");
     is_int(vmlck(), want, "L11: and is charged");
     munmap(p, want * PG);
     ok(audit_clean(), "I4: the audit agrees at the end");

@@ -275,7 +275,7 @@ static void walk(uint64_t seed, unsigned count) {
     while (i < count && one_step(i)) i++;
     ok(i == count, "I3: %u random steps as the model has them (repeat: random %lu %u)", count, (unsigned long)seed, count);
     munlockall();
-    ok(contents_right() && audit_clean(), "I4: contents right and the audit clean at the end");
+    ok(i == count && contents_right() && audit_clean(), "I4: contents right and the audit clean at the end");
     munmap(arena, N * PG);
     close(object_fd);
 }
