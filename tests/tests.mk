@@ -7,6 +7,7 @@
 #   host      tests/host/test_*.c  mm/ and friends on arch/host, under sanitizers
 #   user      tests/user/*.c       programs in ring 3, many in one boot (tools/hf-prove)
 #   native    the same programs    on the build machine's Linux, unless their head says `needs: holdfast`
+#   libc      tests/libc/*.c       programs against libc, on the build machine too; reference.t
 #   boot      tests/boot/*.t       one boot or more each: BIOS, UEFI, PVH, memory sizes, bad initrds
 #
 # T=name picks tests by name in any ring; SEED=n repeats an order (and the random host tests).
@@ -46,6 +47,7 @@ $(B)/native/%: tests/user/%.c
 # --- On the build machine --------------------------------------------------------------------------------
 
 -include tests/host/host.mk
+include tests/libc/libc.mk
 
 # --- Running them ----------------------------------------------------------------------------------------
 
@@ -65,10 +67,10 @@ define run_tests
 endef
 
 test-programs: kernel libc $(USER_TESTS) $(HELPERS) $(FOREIGN)
-.PHONY: test-programs test test-user test-host test-native test-boot test-harness
+.PHONY: test-programs test test-user test-host test-native test-libc test-boot test-harness
 
-test: all test-programs $(HOST_TESTS) $(NATIVE) ## run every test (T=name: one; SEED=n: that order; JUNIT=file)
-	$(call run_tests,$(HARNESS) $(HOST_TESTS) $(NATIVE) $(BOOT),user)
+test: all test-programs $(HOST_TESTS) $(NATIVE) $(LIBC_TESTS) ## run every test (T=name: one; SEED=n: that order; JUNIT=file)
+	$(call run_tests,$(HARNESS) $(HOST_TESTS) $(NATIVE) $(LIBC_TESTS) $(BOOT),user)
 
 test-user: all test-programs ## the ring-3 tests
 	$(call run_tests,,user)
@@ -78,6 +80,9 @@ test-host: $(HOST_TESTS) ## mm/ and friends on the build machine, under sanitize
 
 test-native: $(NATIVE) ## the ring-3 tests that Linux can run, on Linux
 	$(call run_tests,$(NATIVE))
+
+test-libc: $(LIBC_TESTS) ## libc, on the build machine
+	$(call run_tests,$(LIBC_TESTS))
 
 test-boot: all test-programs iso ## boots: BIOS, UEFI, PVH, memory sizes, bad input
 	$(call run_tests,$(BOOT))

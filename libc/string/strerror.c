@@ -126,28 +126,37 @@ static const char *const signals[] = {
 
 #define KNOWN(table, n) ((n) >= 0 && (size_t)(n) < sizeof table / sizeof *table && table[n])
 
-int strerror_r(int error, char *to, size_t size) {
-    char text[40];
-    const char *name = text;
+/* Nobody may write to what these return: C gives it no const, but says so. */
+static char *known(const char *text) {
+    union {
+        const char *given;
+        char *taken;
+    } u = {text};
 
-    if (KNOWN(errors, error)) name = errors[error];
-    else snprintf(text, sizeof text, "Unknown error %d", error);
-    if (strlcpy(to, name, size) >= size) return ERANGE;
-    return name == text ? EINVAL : 0;
+    return u.taken;
 }
 
 char *strerror(int error) {
-    static char text[80];
+    static char text[40];
 
-    strerror_r(error, text, sizeof text);
+    if (KNOWN(errors, error)) return known(errors[error]);
+    snprintf(text, sizeof text, "Unknown error %d", error);
     return text;
 }
 
-char *strsignal(int signal) {
-    static char text[80];
+int strerror_r(int error, char *to, size_t size) {
+    char text[40];
 
-    if (KNOWN(signals, signal)) strlcpy(text, signals[signal], sizeof text);
-    else if (signal >= SIGRTMIN && signal <= SIGRTMAX) snprintf(text, sizeof text, "Real-time signal %d", signal - SIGRTMIN);
+    if (KNOWN(errors, error)) return strlcpy(to, errors[error], size) < size ? 0 : ERANGE;
+    snprintf(text, sizeof text, "Unknown error %d", error);
+    return strlcpy(to, text, size) < size ? EINVAL : ERANGE;
+}
+
+char *strsignal(int signal) {
+    static char text[40];
+
+    if (KNOWN(signals, signal)) return known(signals[signal]);
+    if (signal >= SIGRTMIN && signal <= SIGRTMAX) snprintf(text, sizeof text, "Real-time signal %d", signal - SIGRTMIN);
     else snprintf(text, sizeof text, "Unknown signal %d", signal);
     return text;
 }

@@ -114,8 +114,9 @@ static void print_float(void) {
     int length;
 
     if (is_long) *f++ = 'L';
-    *f++ = strchr("gG", conversion) && memchr(format, '#', (size_t)(f - format)) ? 'e' : conversion;
     *f = 0;
+    if (strchr(format, '#') && strchr("gG", conversion)) conversion = 'e';
+    strcpy(f, (char[]){conversion, 0});
     if (is_long) length = snprintf(text, sizeof text, format, long_number());
     else length = snprintf(text, sizeof text, format, number());
     show(format, text, length);
