@@ -18,7 +18,8 @@
  *
  *   vm.max_user_wired               N w  pages that all processes together may have locked (B2)
  *   vm.stats.total_frames           N    frames that can be given out at all
- *   vm.stats.free_frames            N    of them free
+ *   vm.stats.free_frames            N    of them free, or holding a clean copy of a file's page
+ *   vm.stats.cache_frames           N    the latter: dropped when nobody maps them and frames are short
  *   vm.stats.promised .given        N    frames and page tables promised to programs; drawn of them
  *   vm.stats.locked                 N    pages charged to locks, all processes
  *   vm.stats.pins                   N    pins on frames
@@ -110,7 +111,8 @@ VM_STAT(locked, locked)
 VM_STAT(spaces, spaces)
 VM_STAT(regions, regions)
 VM_STAT(total, frames.total)
-VM_STAT(free, frames.count[FRAME_FREE])
+VM_STAT(free, frames.count[FRAME_FREE] + s.frames.count[FRAME_CACHE])
+VM_STAT(cache, frames.count[FRAME_CACHE])
 VM_STAT(promised, frames.promised)
 VM_STAT(given, frames.given)
 VM_STAT(pins, frames.pins)
@@ -182,6 +184,7 @@ const struct knob knobs[] = {
     {"vm.max_user_wired", NW(get_vm_lock_cap, mm_set_lock_cap)},
     {"vm.stats.total_frames", N(get_vm_total)},
     {"vm.stats.free_frames", N(get_vm_free)},
+    {"vm.stats.cache_frames", N(get_vm_cache)},
     {"vm.stats.promised", N(get_vm_promised)},
     {"vm.stats.given", N(get_vm_given)},
     {"vm.stats.locked", N(get_vm_locked)},

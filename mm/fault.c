@@ -129,7 +129,7 @@ int page_resolve(struct space *s, const struct region *r, vaddr_t va, int prot, 
 
 /* ---- a range ---- */
 
-#define SCAN_COST 8 /* passing over one leaf table counts as bringing in so many pages */
+#define PASS_COST 64 /* passing over so many pages that are there counts as bringing in one */
 
 /* What an entry must have so that no access that prot allows faults. A private page needs the right to write as soon as prot has it. */
 static pte_t needed_rights(int prot) {
@@ -146,16 +146,22 @@ static vaddr_t populate_span(struct space *s, const struct region *r, vaddr_t va
     bool exec = prot & PROT_EXEC;
     vaddr_t stop = (va | (PT_SPAN(1) - 1)) + 1;
     if (stop > end) stop = end;
+    uint64_t passed = 0;
     spin_lock(&s->pmap.lock);
     pte_t *pte = fill ? pmap_make(&s->pmap, va) : pmap_find(&s->pmap, va);
     for (; pte && va < stop && *budget; va += PAGE_SIZE, pte++) {
-        if ((*pte & need) == need) continue;
+        if ((*pte & need) == need) {
+            passed++;
+            continue;
+        }
         if (*pte || !fill) break;
         pfn_t pfn = frame_alloc_zero(FRAME_ANON);
         pmap_set(&s->pmap, pte, pte_make(pfn, true, exec) | PTE_D);
         --*budget;
     }
     spin_unlock(&s->pmap.lock);
+    passed /= PASS_COST;
+    *budget -= passed < *budget ? passed : *budget;
     return va;
 }
 
@@ -172,7 +178,6 @@ int pages_populate(struct space *s, struct region *r, vaddr_t *va, vaddr_t end, 
     while (*va < end && *budget) {
         vaddr_t from = *va;
         *va = populate_span(s, r, from, end, prot, budget);
-        if (*va != from && *budget != NO_BUDGET) *budget -= *budget < SCAN_COST ? *budget : SCAN_COST;
         if (*va == end || *budget == 0) break;
         if (*va != from && !(*va & (PT_SPAN(1) - 1))) continue; /* the next leaf table */
         while (!satisfied(s, *va, prot)) {
