@@ -183,18 +183,10 @@ static int resize_here(struct space *s, struct move *m) {
     return err;
 }
 
-static bool there(struct space *s, const struct move *m) {
-    rw_lock_shared(&s->lock);
-    bool found = source(s, m) != NULL;
-    rw_unlock_shared(&s->lock);
-    return found;
-}
-
 long space_remap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len, int flags, vaddr_t new_addr) {
     struct move m = {.old = old, .new = flags & MREMAP_FIXED ? new_addr : 0,
                      .old_len = page_ceil(old_len), .new_len = page_ceil(new_len)};
     int err = decode(&m, old_len, new_len, flags);
-    if (!err && (flags & MREMAP_FIXED) && !there(s, &m)) err = -EFAULT; /* before the target is cleared */
     if (err) return err;
     if (!(flags & MREMAP_FIXED)) {
         err = resize_here(s, &m);
