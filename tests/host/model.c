@@ -285,10 +285,7 @@ static void do_remap(struct ref_space *s) {
     bool whole = in_one_region(s, from, old < new ? old : new) && in_one_region(s, from, old);
     long got = space_remap(s->real, ref_va(from), old * PAGE_SIZE, new * PAGE_SIZE,
                            fixed ? MREMAP_FIXED | MREMAP_MAYMOVE : 0, ref_va(to)), want = 0;
-    if (!whole && got == -EFAULT) {
-        if (fixed) ref_clear_for_move(s, from, old, to, new);
-        return;
-    }
+    if (!whole && got == -EFAULT) return; /* alike, but for a flag that nobody sees: two regions to mm/ */
     if (fixed) want = ref_move(s, from, old, to, new);
     else if (new < old) ref_unmap(s, from + new, old - new);
     else if (new > old) want = ref_grow(s, from, old, new);

@@ -374,22 +374,17 @@ int ref_grow(struct ref_space *s, unsigned start, unsigned old, unsigned new) {
     return err;
 }
 
-/* To a fixed place. As on Linux, what is mapped there, and what is cut off, goes whether the rest succeeds or not. */
+/* To a fixed place, all or nothing. What is mapped there goes; the growth pays in full before it does. */
 int ref_move(struct ref_space *s, unsigned from, unsigned old, unsigned to, unsigned new) {
-    ref_clear_for_move(s, from, old, to, new);
     unsigned keep = old < new ? old : new;
     struct ref_page moved[REF_PAGES], last = s->page[from + keep - 1];
     int err = may_grow(s, &last, new - keep);
     if (err) return err;
+    ref_unmap(s, to, new);
     memcpy(moved, &s->page[from], keep * sizeof(moved[0]));
-    memset(&s->page[from], 0, keep * sizeof(moved[0]));
+    memset(&s->page[from], 0, old * sizeof(moved[0]));
     memcpy(&s->page[to], moved, keep * sizeof(moved[0]));
     grow(s, &last, to + keep, new - keep);
     ref_object_collect();
     return 0;
-}
-
-void ref_clear_for_move(struct ref_space *s, unsigned from, unsigned old, unsigned to, unsigned new) {
-    ref_unmap(s, to, new);
-    if (new < old) ref_unmap(s, from + new, old - new);
 }

@@ -107,7 +107,6 @@ bool ref_uniform(const struct ref_space *, unsigned start, unsigned n);
 /* mremap in place, and to a fixed place apart from the old; the old range is uniform. */
 int ref_grow(struct ref_space *, unsigned start, unsigned old, unsigned new);
 int ref_move(struct ref_space *, unsigned from, unsigned old, unsigned to, unsigned new);
-void ref_clear_for_move(struct ref_space *, unsigned from, unsigned old, unsigned to, unsigned new);
 
 /* The pages of [start, start + n) that a lock request brings in until it is stopped after `done` pages. */
 void ref_bring_in(struct ref_space *, unsigned start, unsigned done);
