@@ -177,6 +177,13 @@ struct file *files_get(struct files *t, int fd) {
     return f;
 }
 
+struct file *fd_begin(int fd, bool *held) {
+    struct files *t = current_process()->files;
+    *held = __atomic_load_n(&t->refs, __ATOMIC_RELAXED) > 1;
+    if (*held) return files_get(t, fd);
+    return (unsigned)fd < t->size ? t->slot[fd].file : NULL;
+}
+
 int files_get_cloexec(struct files *t, int fd) {
     spin_lock(&t->lock);
     int on = (unsigned)fd < t->size && t->slot[fd].file ? t->slot[fd].close_on_exec : -EBADF;

@@ -21,6 +21,16 @@ struct place files_cwd(struct files *);
 void files_set_cwd(struct files *, struct place);
 uint32_t files_set_umask(struct files *, uint32_t);       /* the old one */
 
+/*
+ * The file of one of the running process's descriptors, for the length of a call that changes no descriptor: NULL if it is
+ * not open. Where no other thread shares the table nobody can close it meanwhile, and it need not be held: fd_end
+ * drops what fd_begin had to hold.
+ */
+struct file *fd_begin(int fd, bool *held);
+static inline void fd_end(struct file *f, bool held) {
+    if (held) file_drop(f);
+}
+
 /* files_add to the running process, within its RLIMIT_NOFILE; on failure the file is dropped. flags: O_CLOEXEC counts. */
 int fd_install(struct file *, unsigned flags);
 

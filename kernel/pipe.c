@@ -9,7 +9,8 @@
  *          ^out        ^in                     needs them and go when they have been read.
  *
  * A full ring may end in the page that it begins in. An empty pipe starts again at byte 0, so a pipe that
- * is drained as fast as it is filled uses one page, which it keeps. A write of at most PIPE_BUF bytes goes in whole or waits (POSIX write).
+ * is drained as fast as it is filled uses one page, which it keeps. A write of at most PIPE_BUF bytes goes
+ * in whole or waits (POSIX write).
  *
  * LOCKING  pipe.lock, a mutex, over all fields: the copies to and from ring 3 happen under it, and may
  * fault. It comes before a space's locks.
@@ -67,10 +68,11 @@ static int wait(struct file *f, struct cond *c, uint32_t *waiting) {
 static void release_pages(struct pipe *p, uint64_t from, uint64_t to) {
     char **page = page_of(p, from);
     if (p->in == p->out) {
-        char *spare = *page;
-        *page = NULL;
-        heap_free(p->page[0]);
-        p->page[0] = spare;
+        if (page != &p->page[0]) {
+            heap_free(p->page[0]);
+            p->page[0] = *page;
+            *page = NULL;
+        }
         p->in = p->out = 0;
     } else if (to % PAGE_SIZE == 0 && p->in <= to - PAGE_SIZE + PIPE_SIZE) {
         heap_free(*page);

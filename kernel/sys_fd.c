@@ -48,10 +48,11 @@ long sys_close(uint64_t fd) {
 
 long sys_fstat(uint64_t fd, uint64_t user) {
     struct stat st;
-    struct file *f = files_get(own(), (int)fd);
+    bool held;
+    struct file *f = fd_begin((int)fd, &held);
     if (!f) return -EBADF;
     f->ops->stat(f, &st);
-    file_drop(f);
+    fd_end(f, held);
     return copyout(user, &st, sizeof st);
 }
 
@@ -135,12 +136,13 @@ static long set_nonblock(struct file *f, uint64_t arg) {
 }
 
 long sys_ioctl(uint64_t fd, uint64_t cmd, uint64_t arg) {
-    struct file *f = files_get(own(), (int)fd);
+    bool held;
+    struct file *f = fd_begin((int)fd, &held);
     if (!f) return -EBADF;
     long n = -ENOTTY;
     if ((unsigned)cmd == FIONBIO) n = set_nonblock(f, arg);
     else if ((unsigned)cmd == FIOCLEX || (unsigned)cmd == FIONCLEX) n = files_set_cloexec(own(), (int)fd, (unsigned)cmd == FIOCLEX);
     else if (f->ops->ioctl) n = f->ops->ioctl(f, (unsigned)cmd, arg);
-    file_drop(f);
+    fd_end(f, held);
     return n;
 }

@@ -22,10 +22,6 @@
 #include "kernel/process.h"
 #include "mm/heap.h"
 
-static struct file *get(uint64_t fd) {
-    return files_get(current_process()->files, (int)fd);
-}
-
 /* Would the transfer end beyond what a position can say? */
 static bool too_far(const struct io *io, const uint64_t *pos) {
     return pos && *pos > (uint64_t)INT64_MAX - io->left;
@@ -60,37 +56,40 @@ static bool allows(const struct file *f, transfer *go) {
 
 static long one(uint64_t fd, uint64_t user, uint64_t len, transfer *go) {
     struct io io;
-    struct file *f = get(fd);
+    bool held;
+    struct file *f = fd_begin((int)fd, &held);
     if (!f) return -EBADF;
     long n = allows(f, go) ? io_one(&io, user, len) : -EBADF;
     if (!n) n = at_position(f, &io, go);
-    file_drop(f);
+    fd_end(f, held);
     return n;
 }
 
 static long many(uint64_t fd, uint64_t user, uint64_t count, transfer *go) {
     struct io io;
     struct iovec *copy;
-    struct file *f = get(fd);
+    bool held;
+    struct file *f = fd_begin((int)fd, &held);
     if (!f) return -EBADF;
     long n = allows(f, go) ? io_vector(&io, user, (uint32_t)count, &copy) : -EBADF;
     if (!n) {
         n = at_position(f, &io, go);
         heap_free(copy);
     }
-    file_drop(f);
+    fd_end(f, held);
     return n;
 }
 
 static long at_offset(uint64_t fd, uint64_t user, uint64_t len, uint64_t offset, transfer *go) {
     struct io io;
     if ((int64_t)offset < 0) return -EINVAL;
-    struct file *f = get(fd);
+    bool held;
+    struct file *f = fd_begin((int)fd, &held);
     if (!f) return -EBADF;
     long n = f->ops->stream ? -ESPIPE : allows(f, go) ? io_one(&io, user, len) : -EBADF;
     if (!n && go == do_write && (f->flags & O_APPEND) && f->ops->size) offset = f->ops->size(f); /* as Linux; POSIX would not */
     if (!n) n = go(f, &io, &offset);
-    file_drop(f);
+    fd_end(f, held);
     return n;
 }
 
@@ -132,7 +131,8 @@ static int64_t seek_base(struct file *f, int64_t offset, unsigned whence) {
 }
 
 long sys_lseek(uint64_t fd, uint64_t offset, uint64_t whence) {
-    struct file *f = get(fd);
+    bool held;
+    struct file *f = fd_begin((int)fd, &held);
     if (!f) return -EBADF;
     int64_t to = -ESPIPE;
     if (!f->ops->stream) {
@@ -143,21 +143,23 @@ long sys_lseek(uint64_t fd, uint64_t offset, uint64_t whence) {
         if (to >= 0) f->pos = (uint64_t)to;
         mutex_unlock(&f->pos_lock);
     }
-    file_drop(f);
+    fd_end(f, held);
     return to;
 }
 
 long sys_ftruncate(uint64_t fd, uint64_t size) {
     if ((int64_t)size < 0) return -EINVAL;
-    struct file *f = get(fd);
+    bool held;
+    struct file *f = fd_begin((int)fd, &held);
     if (!f) return -EBADF;
     long err = file_writable(f) && f->ops->truncate ? f->ops->truncate(f, size) : -EINVAL;
-    file_drop(f);
+    fd_end(f, held);
     return err;
 }
 
 long sys_getdents64(uint64_t fd, uint64_t user, uint64_t len) {
-    struct file *f = get(fd);
+    bool held;
+    struct file *f = fd_begin((int)fd, &held);
     if (!f) return -EBADF;
     long n = -ENOTDIR;
     if (f->ops->entries) {
@@ -165,6 +167,6 @@ long sys_getdents64(uint64_t fd, uint64_t user, uint64_t len) {
         n = f->ops->entries(f, user, (uint32_t)len);
         mutex_unlock(&f->pos_lock);
     }
-    file_drop(f);
+    fd_end(f, held);
     return n;
 }

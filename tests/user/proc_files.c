@@ -146,7 +146,8 @@ static void nobody_looks(void *arg) {
 
 static void test_machine(void) {
     ok(field("/proc/meminfo", "MemTotal") > field("/proc/meminfo", "MemFree"), "meminfo");
-    ok(field("/proc/meminfo", "CommitLimit") >= 0 && field("/proc/meminfo", "Committed_AS") > 0, "what is promised, and what could be");
+    ok(field("/proc/meminfo", "CommitLimit") >= 0 && field("/proc/meminfo", "Committed_AS") > 0,
+       "what is promised, and what could be");
     ok(slurp("/proc/version", 4096) && strstr(text, "version"), "version");
     ok(slurp("/proc/cmdline", 4096) && text[strlen(text) - 1] == '\n', "cmdline");
     ok(slurp("/proc/uptime", 4096) && strchr(text, '.'), "uptime");
