@@ -98,7 +98,7 @@ debug: all ## like run, with QEMU waiting for gdb; prints the gdb command
 
 # --- Checks ----------------------------------------------------------------------------------------------
 
-RING0 := boot arch/x86_64 mm kernel libc/core abi
+RING0 := boot arch arch/x86_64 mm kernel libc/core abi
 
 check: check-tree check-compilers check-tidy check-text ## every check that runs nothing: rules, warnings, analysis, spelling
 check-tree: ## include rules, licence lines, sizes of files and functions

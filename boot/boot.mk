@@ -16,12 +16,12 @@ $(B)/holdfast.elf: $(KOBJ) linker.ld tools/ksyms boot/boot.mk
 	$(Q)nasm -f elf64 -o $(B)/link/ksyms.o $(B)/link/ksyms.asm
 	$(Q)$(KLD) -o $@ $(KOBJ) $(B)/link/ksyms.o
 
-# What `make iso` boots: the tour.
-ISO_INIT = $(B)/user/examples/tour
+# What `make iso` boots: the demonstration.
+ISO_INIT = $(B)/user/examples/demo
 
 $(B)/holdfast.iso: $(B)/holdfast.elf $(ISO_INIT) iso/grub.cfg tools/mkiso
 	$(call say,ISO,$@)
 	$(Q)rm -rf $(B)/iso && mkdir -p $(B)/iso
-	$(Q)cp $(ISO_INIT) $(B)/iso/tour
-	$(Q)cd $(B)/iso && echo tour | cpio -o -H newc --quiet >../initrd
-	$(Q)tools/mkiso $(B)/holdfast.elf $(B)/initrd 'init=/tour' $@
+	$(Q)cp $(ISO_INIT) $(B)/iso/demo
+	$(Q)cd $(B)/iso && echo demo | cpio -o -H newc --quiet >../initrd
+	$(Q)tools/mkiso $(B)/holdfast.elf $(B)/initrd 'init=/demo' $@
