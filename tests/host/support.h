@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * What host tests of mm/ share (TAP is counted in each file by itself, so the checks here are macros): the stand-ins for the kernel's locks, panic and injection, a machine that
- * is ready to use, and checks that run in a process of their own.
+ * What host tests of mm/ share: the stand-ins for the kernel's locks, panic and injection, a machine that
+ * is ready to use, and checks that run in a process of their own. Checks that print TAP are macros, because
+ * tests/tap.h counts in each file by itself.
  */
 #pragma once
 

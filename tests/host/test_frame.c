@@ -281,8 +281,10 @@ static void test_maps(void) {
     map.initrd_start = 6 * MIB, map.initrd_end = 7 * MIB;
     ok(gives_what_is_free(&map, 16 * MIB), "an initrd that fills the end of a range");
     map.nranges = BOOT_RANGES;
-    for (unsigned i = 0; i < BOOT_RANGES; i++)
-        map.ram[i] = (struct boot_range){MIB + i * 32 * PAGE_SIZE, MIB + i * 32 * PAGE_SIZE + (i + 1 == BOOT_RANGES ? 256 : 31) * PAGE_SIZE};
+    for (unsigned i = 0; i < BOOT_RANGES; i++) {
+        paddr_t start = MIB + i * 32 * PAGE_SIZE;
+        map.ram[i] = (struct boot_range){start, start + (i + 1 == BOOT_RANGES ? 256 : 31) * PAGE_SIZE};
+    }
     map.initrd_start = map.initrd_end = map.early_used_start = map.early_used_end = 0;
     map.kernel_start = MIB + 40 * PAGE_SIZE, map.kernel_end = MIB + 50 * PAGE_SIZE;
     ok(gives_what_is_free(&map, 32 * MIB), "as many ranges as a boot map can hold");

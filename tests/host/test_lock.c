@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * The lock engine: the clauses of L and A that need no process, and X2 to X6 for a lock in slices.
+ * The lock engine: the clauses of L and A that need no process. A lock in slices is tests/host/test_job.c.
  */
 #include "tests/host/support.h"
 
@@ -406,85 +406,6 @@ static void test_lock_all_fails(void) {
     end("A3: no frames");
 }
 
-/* ---- X: a lock in slices ---- */
-
-static struct lock_job job;
-static bool waited;
-
-static void finish_job(void) {
-    waited = true;
-    while (lock_job_step(&job, 100) > 0) continue;
-    lock_job_finish(&job, true);
-}
-
-static void begin_job(vaddr_t a, uint64_t pages) {
-    lock_job_init(&job, s, a, P(pages), false, true);
-    lock_job_begin(&job);
-    lock_job_step(&job, 2);
-    waited = false;
-    sync_other_thread = finish_job;
-}
-
-static void test_job(void) {
-    begin(UINT64_MAX);
-    vaddr_t a = (vaddr_t)map_anon(s, 16, RW, 0);
-    begin_job(a + P(4), 8);
-    is_int(job.pages_done, 2, "X4: a slice of two pages");
-    is_int(job.pages_all, 8, "E2: of eight");
-    poke(s, a + P(11), 3);
-    ok(!waited, "X6: faults on the range go on");
-    is_int(space_lock(s, a, P(4), false), 0, "X5: a lock on the pages before it");
-    is_int(space_unmap(s, a + P(13), P(3)), 0, "X5: an unmap behind it");
-    ok(!waited, "X5: neither waits");
-    is_int(space_unlock(s, a + P(11), P(1)), 0, "X5: munlock of a page of it");
-    ok(waited, "X5: waits until the request has ended");
-    is_str(lock_map(a), "LLLLLLLLLLLNN...", "and then unlocks that page alone");
-    is_int(peek(s, a + P(11)), 3, "whose contents are what was written meanwhile");
-    begin_job(a, 8);
-    space_protect(s, a + P(2), P(1), RO);
-    ok(waited, "X5: mprotect waits");
-    begin_job(a, 8);
-    map_anon_at(s, a + P(2), 1, RW, 0);
-    ok(waited, "X5: MAP_FIXED waits");
-    begin_job(a, 8);
-    space_remap(s, a + P(7), P(1), P(1), MREMAP_FIXED | MREMAP_MAYMOVE, a + P(14));
-    ok(waited, "X5: mremap waits");
-    begin_job(a, 7);
-    space_lock_all(s, MCL_CURRENT);
-    ok(waited, "X5: mlockall waits");
-    sync_other_thread = NULL;
-    end("X4-X6");
-}
-
-static void test_job_ends(void) {
-    begin(10);
-    vaddr_t a = (vaddr_t)map_anon(s, 16, RW, 0);
-    space_lock(s, a, P(3), false);
-    lock_job_init(&job, s, a, P(8), false, false);
-    is_int(lock_job_begin(&job), 0, "X1: a job begins");
-    is_int(locked(), 8, "X2: charged at once");
-    struct lock_job second;
-    lock_job_init(&second, s, a + P(7), 1, false, false);
-    is_int(lock_job_begin(&second), -EINPROGRESS, "X5: one that overlaps is told to come again");
-    while (lock_job_step(&job, 1) > 0) continue;
-    lock_job_finish(&job, false);
-    is_int(locked(), 3, "C2: undone, its charge is gone");
-    is_str(lock_map(a), "LLLNNNNNNNNNNNNN", "C2: and what was locked before is locked still");
-    is_int(lock_job_begin(&second), 0, "X5: now the other can go");
-    lock_job_finish(&second, false);
-    lock_job_init(&job, s, a, P(11), false, false);
-    is_int(lock_job_begin(&job), -ENOMEM, "X2: the errors are mlock's: the limit");
-    lock_job_init(&job, s, a + P(15), P(2), false, true);
-    is_int(lock_job_begin(&job), -ENOMEM, "X2: a hole");
-    lock_job_init(&job, s, a, SIZE_MAX, false, true);
-    is_int(lock_job_begin(&job), -EINVAL, "X2: a wrap");
-    lock_job_init(&job, s, a, 0, false, true);
-    is_int(lock_job_begin(&job), 0, "L7: no bytes");
-    is_int(lock_job_step(&job, 1), 0, "L7: nothing to do");
-    lock_job_finish(&job, true);
-    end("X1, X2, C2");
-}
-
 int main(void) {
     mm_start(32);
     test_basic();
@@ -503,7 +424,5 @@ int main(void) {
     test_exhaustion();
     test_lock_all();
     test_lock_all_fails();
-    test_job();
-    test_job_ends();
     return done_testing();
 }
