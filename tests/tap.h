@@ -14,10 +14,11 @@
  *         return done_testing();
  *     }
  *
- * Names are printf formats; begin them with the clause that they prove. Every check returns whether it
- * passed. Each line is flushed at once, so that fork() never copies a line that waits in the buffer and a
- * crash hides nothing. A child process must not print TAP: let it answer by its exit status.
- * A count that differs from the plan is a failure, so a test that stops half-way cannot pass.
+ * Names are printf formats; begin them with the clause that they prove. Every check returns whether
+ * it passed. Each line is flushed at once, so that fork() never copies a line that waits in the
+ * buffer and a crash hides nothing. A child process must not print TAP: let it answer by its exit
+ * status. A count that differs from the plan is a failure, so a test that stops half-way cannot
+ * pass.
  */
 #pragma once
 
@@ -68,8 +69,8 @@ __attribute__((unused, noreturn, format(printf, 1, 2))) static void bail_out(con
     exit(255);
 }
 
-__attribute__((unused, format(printf, 4, 5))) static bool tap_report_(bool pass, const char *file, int line,
-                                                                      const char *fmt, ...) {
+__attribute__((unused, format(printf, 4, 5))) static bool tap_report_(
+    bool pass, const char *file, int line, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
     printf("%sok %d - ", pass ? "" : "not ", ++tap_.done);
@@ -99,8 +100,9 @@ static inline bool tap_say_str_(bool pass, const char *got, const char *want) {
 }
 
 static inline bool tap_say_errno_(bool pass, long got, int err, int want) {
-    if (!pass) diag("  got %ld with errno %d (%s), wanted -1 with errno %d (%s)", got, err, strerror(err), want,
-                    strerror(want));
+    if (!pass)
+        diag("  got %ld with errno %d (%s), wanted -1 with errno %d (%s)", got, err, strerror(err),
+             want, strerror(want));
     return pass;
 }
 
@@ -114,19 +116,21 @@ static inline bool tap_say_errno_(bool pass, long got, int err, int want) {
         tap_say_int_(tap_report_(got_ == want_, __FILE__, __LINE__, __VA_ARGS__), got_, want_); \
     })
 
-#define is_str(got, want, ...)                                                                          \
-    ({                                                                                                  \
-        const char *got_ = (got), *want_ = (want);                                                      \
-        tap_say_str_(tap_report_(tap_same_str_(got_, want_), __FILE__, __LINE__, __VA_ARGS__), got_, want_); \
+#define is_str(got, want, ...)                                                                 \
+    ({                                                                                         \
+        const char *got_ = (got), *want_ = (want);                                             \
+        tap_say_str_(tap_report_(tap_same_str_(got_, want_), __FILE__, __LINE__, __VA_ARGS__), \
+                     got_, want_);                                                             \
     })
 
 /* The call answers -1 (or MAP_FAILED) and sets errno to `want`. */
-#define fails(call, want, ...)                                                                     \
-    ({                                                                                             \
-        errno = 0;                                                                                 \
-        long got_ = (long)(call);                                                                  \
-        int err_ = errno, want_ = (want);                                                          \
-        tap_say_errno_(tap_report_(got_ == -1 && err_ == want_, __FILE__, __LINE__, __VA_ARGS__), got_, err_, want_); \
+#define fails(call, want, ...)                                                                    \
+    ({                                                                                            \
+        errno = 0;                                                                                \
+        long got_ = (long)(call);                                                                 \
+        int err_ = errno, want_ = (want);                                                         \
+        tap_say_errno_(tap_report_(got_ == -1 && err_ == want_, __FILE__, __LINE__, __VA_ARGS__), \
+                       got_, err_, want_);                                                        \
     })
 
 /* In place of `count` checks that do not apply here (not on Linux, not as this uid). */

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * Asynchronous requests: the kernel's calls (docs/CONTRACT.md, Q, X, C, R, W). libc adds nothing: a request's
- * state lives in the kernel alone.
+ * Asynchronous requests: the kernel's calls (docs/CONTRACT.md, Q, X, C, R, W). libc adds nothing: a
+ * request's state lives in the kernel alone.
  */
 #include "abi/aio.h"
 #include "libc/internal/syscall.h"
@@ -11,8 +11,9 @@
 #include <aio.h>
 
 #define SAME(field) offsetof(struct aiocb, field) == offsetof(struct hf_aiocb, field)
-_Static_assert(sizeof(struct aiocb) == sizeof(struct hf_aiocb) && SAME(aio_fildes) && SAME(aio_lio_opcode) &&
-                   SAME(aio_reqprio) && SAME(aio_buf) && SAME(aio_nbytes) && SAME(aio_offset) && SAME(aio_sigevent),
+_Static_assert(sizeof(struct aiocb) == sizeof(struct hf_aiocb) && SAME(aio_fildes) &&
+                   SAME(aio_lio_opcode) && SAME(aio_reqprio) && SAME(aio_buf) && SAME(aio_nbytes) &&
+                   SAME(aio_offset) && SAME(aio_sigevent),
                "struct aiocb is the kernel's");
 _Static_assert(AIO_CANCELED == HF_AIO_CANCELED && AIO_NOTCANCELED == HF_AIO_NOTCANCELED &&
                    AIO_ALLDONE == HF_AIO_ALLDONE,

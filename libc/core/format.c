@@ -7,8 +7,9 @@
  *     |<------------------ width ------------------>|
  *     [blanks] [prefix: sign, 0x] [zeroes] [body] [blanks]
  *
- * Every conversion ends in that one layout (format_field). Digits are made from the right in a buffer that
- * holds the longest number there is, 22 octal digits; precision and width of any size are filled, not stored.
+ * Every conversion ends in that one layout (format_field). Digits are made from the right in a
+ * buffer that holds the longest number there is, 22 octal digits; precision and width of any size
+ * are filled, not stored.
  */
 #include "libc/core/format.h"
 
@@ -34,8 +35,8 @@ void format_fill(struct format_out *out, char c, long n) {
     format_put(out, run, (size_t)n);
 }
 
-void format_field(struct format_out *out, const struct format_spec *spec, const char *prefix, long zeros,
-                  const char *body, size_t n) {
+void format_field(struct format_out *out, const struct format_spec *spec, const char *prefix,
+                  long zeros, const char *body, size_t n) {
     size_t before = strlen(prefix);
     long blanks = (long)spec->width - (long)before - zeros - (long)n;
 
@@ -68,12 +69,13 @@ static uintmax_t unsigned_argument(struct format_args *args, char length) {
 static long zeros_for(const struct format_spec *spec, const char *prefix, size_t n) {
     long wanted = spec->precision;
 
-    if (spec->precision < 0 && spec->zero && !spec->left) wanted = (long)spec->width - (long)strlen(prefix);
+    if (spec->precision < 0 && spec->zero && !spec->left)
+        wanted = (long)spec->width - (long)strlen(prefix);
     return wanted > (long)n ? wanted - (long)n : 0;
 }
 
-static void put_number(struct format_out *out, const struct format_spec *spec, const char *prefix, uintmax_t value,
-                       unsigned base) {
+static void put_number(struct format_out *out, const struct format_spec *spec, const char *prefix,
+                       uintmax_t value, unsigned base) {
     const char *alphabet = spec->conversion == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
     char digits[DIGITS];
     char *p = digits + DIGITS;
@@ -119,7 +121,8 @@ static void put_pointer(struct format_out *out, const struct format_spec *spec, 
 }
 
 /* False: not a conversion of ours. */
-static bool convert(struct format_out *out, const struct format_spec *spec, struct format_args *args) {
+static bool convert(struct format_out *out, const struct format_spec *spec,
+                    struct format_args *args) {
     switch (spec->conversion) {
     case 'd':
     case 'i': put_signed(out, spec, signed_argument(args, spec->length)); return true;
@@ -148,7 +151,8 @@ static const char *parse_flags(const char *f, struct format_spec *spec) {
     }
 }
 
-/* A decimal number or *; what exceeds an int stays at INT_MAX, which the total's check refuses later. */
+/* A decimal number or *; what exceeds an int stays at INT_MAX, which the total's check refuses
+ * later. */
 static const char *parse_count(const char *f, int *count, struct format_args *args) {
     if (*f == '*') {
         *count = va_arg(args->ap, int);
@@ -191,7 +195,8 @@ static const char *parse(const char *f, struct format_spec *spec, struct format_
     return f;
 }
 
-int core_vformat(void (*put)(void *arg, const char *text, size_t n), void *arg, const char *fmt, va_list ap) {
+int core_vformat(void (*put)(void *arg, const char *text, size_t n), void *arg, const char *fmt,
+                 va_list ap) {
     struct format_out out = {.put = put, .arg = arg};
     struct format_args args;
     struct format_spec spec;

@@ -4,12 +4,14 @@
  *
  * Bytes and strings, for the kernel and for libc.
  *
- * Moving and filling use the string instructions: under an emulator, and on processors with fast strings,
- * one `rep` costs a handful of instructions where a loop costs one round a word. The direction flag is
- * clear everywhere by the ABI; memmove sets it for the one case that runs backwards, and clears it again.
+ * Moving and filling use the string instructions: under an emulator, and on processors with fast
+ * strings, one `rep` costs a handful of instructions where a loop costs one round a word. The
+ * direction flag is clear everywhere by the ABI; memmove sets it for the one case that runs
+ * backwards, and clears it again.
  *
- * A compiler that recognises strlen in a loop replaces the loop by a call, here of itself. The pragma tells
- * gcc not to; clang needs -fno-builtin or -ffreestanding, which libc and the kernel are compiled with.
+ * A compiler that recognises strlen in a loop replaces the loop by a call, here of itself. The
+ * pragma tells gcc not to; clang needs -fno-builtin or -ffreestanding, which libc and the kernel
+ * are compiled with.
  */
 #include "libc/core/string.h"
 

@@ -4,8 +4,8 @@
  *
  * Bytes and strings: the part of <string.h> that the kernel, libc and the host's tests share.
  *
- * Meanings are C17 7.24's. No function sleeps, takes a lock, allocates or fails; all may be called from
- * anywhere. On the host the C library's own functions stand behind these names.
+ * Meanings are C17 7.24's. No function sleeps, takes a lock, allocates or fails; all may be called
+ * from anywhere. On the host the C library's own functions stand behind these names.
  */
 #pragma once
 
@@ -25,5 +25,6 @@ char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 char *strstr(const char *hay, const char *needle);
 
-/* Copies what fits into size bytes and ends it; answers strlen(from), so answer >= size means it was cut. */
+/* Copies what fits into size bytes and ends it; answers strlen(from), so answer >= size means it
+ * was cut. */
 size_t strlcpy(char *restrict to, const char *restrict from, size_t size);

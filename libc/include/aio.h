@@ -2,12 +2,13 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * <aio.h>: asynchronous requests: locking memory without waiting (FreeBSD's aio_mlock; the rest POSIX).
+ * <aio.h>: asynchronous requests: locking memory without waiting (FreeBSD's aio_mlock; the rest
+ * POSIX).
  *
- * A request is known by the address of its struct aiocb, which must stay put until aio_return has taken
- * the result. aio_buf and aio_nbytes name the range to lock, aio_sigevent how the end is told: SIGEV_NONE
- * is what this kernel knows so far. docs/CONTRACT.md, sections Q, X, C, R and W, says all the rest.
- * The calls that read and write files are not here yet.
+ * A request is known by the address of its struct aiocb, which must stay put until aio_return has
+ * taken the result. aio_buf and aio_nbytes name the range to lock, aio_sigevent how the end is
+ * told: SIGEV_NONE is what this kernel knows so far. docs/CONTRACT.md, sections Q, X, C, R and W,
+ * says all the rest. The calls that read and write files are not here yet.
  */
 #pragma once
 

@@ -16,4 +16,5 @@
 #define static_assert _Static_assert
 
 /* Says on stderr what failed and where, and aborts. */
-_Noreturn void __assert_fail(const char *expression, const char *file, unsigned line, const char *function);
+_Noreturn void __assert_fail(const char *expression, const char *file, unsigned line,
+                             const char *function);

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * <ctype.h>: classes of characters in the C locale (C17 7.4). The argument is an unsigned char's value
- * or EOF; any other int answers 0 rather than reading past a table, for there is none.
+ * <ctype.h>: classes of characters in the C locale (C17 7.4). The argument is an unsigned char's
+ * value or EOF; any other int answers 0 rather than reading past a table, for there is none.
  */
 #pragma once
 

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * <err.h>: complaints on stderr that begin with the program's name (BSD). Without x they end with errno's
- * message; err and errx exit with the given status.
+ * <err.h>: complaints on stderr that begin with the program's name (BSD). Without x they end with
+ * errno's message; err and errx exit with the given status.
  */
 #pragma once
 

@@ -4,7 +4,8 @@
  *
  * <errno.h>: why the last call failed (POSIX; numbers are Linux's).
  *
- * errno belongs to the thread: it lies in the block that the thread pointer names. No call sets it to 0.
+ * errno belongs to the thread: it lies in the block that the thread pointer names. No call sets it
+ * to 0.
  */
 #pragma once
 

@@ -18,7 +18,7 @@
 #define O_RSYNC  O_SYNC
 #define O_SEARCH O_PATH
 
-int open(const char *, int flags, ...);           /* a third argument, mode_t, with O_CREAT or O_TMPFILE */
+int open(const char *, int flags, ...); /* a third argument, mode_t, with O_CREAT or O_TMPFILE */
 int openat(int folder, const char *, int flags, ...);
 int creat(const char *, mode_t);
 int fcntl(int, int command, ...);

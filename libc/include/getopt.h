@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * <getopt.h>: options of a command line (POSIX getopt, and GNU's long ones). Arguments are not reordered:
- * the options end at the first argument that is none, as POSIX has it.
+ * <getopt.h>: options of a command line (POSIX getopt, and GNU's long ones). Arguments are not
+ * reordered: the options end at the first argument that is none, as POSIX has it.
  */
 #pragma once
 
@@ -22,4 +22,5 @@ extern char *optarg;
 extern int optind, opterr, optopt;
 
 int getopt(int argc, char *const argv[], const char *options);
-int getopt_long(int argc, char *const argv[], const char *options, const struct option *, int *index);
+int getopt_long(int argc, char *const argv[], const char *options, const struct option *,
+                int *index);

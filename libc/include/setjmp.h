@@ -10,7 +10,7 @@
 #include <signal.h>
 
 struct __jmp_buf {
-    unsigned long regs[8]; /* rbx rbp r12 r13 r14 r15 rsp rip: libc/start/setjmp.asm knows the order */
+    unsigned long regs[8]; /* rbx rbp r12 r13 r14 r15 rsp rip, as libc/start/setjmp.asm has it */
     int has_mask;
     sigset_t mask;
 };

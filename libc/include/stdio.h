@@ -4,9 +4,10 @@
  *
  * <stdio.h>: buffered streams and formatted text (C17 7.21, POSIX).
  *
- * stdout is buffered by lines when it is a terminal and fully otherwise; stderr is not buffered, yet one
- * call of fprintf makes one write. %n is not performed, wide characters are not there. Left out because
- * files are read-only: remove, rename, tmpfile, tmpnam; and popen, because there is no shell.
+ * stdout is buffered by lines when it is a terminal and fully otherwise; stderr is not buffered,
+ * yet one call of fprintf makes one write. %n is not performed, wide characters are not there. Left
+ * out because files are read-only: remove, rename, tmpfile, tmpnam; and popen, because there is no
+ * shell.
  */
 #pragma once
 

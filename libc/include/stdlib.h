@@ -4,8 +4,8 @@
  *
  * <stdlib.h>: memory, numbers, the end of a program, environment, sorting (C17 7.22, POSIX).
  *
- * Left out because nothing could stand behind them: system() (there is no shell), multibyte characters,
- * temporary files (files are read-only).
+ * Left out because nothing could stand behind them: system() (there is no shell), multibyte
+ * characters, temporary files (files are read-only).
  */
 #pragma once
 
@@ -28,7 +28,8 @@ typedef struct {
     long long quot, rem;
 } lldiv_t;
 
-/* Memory. Every answer is aligned to 16 bytes; malloc(0) answers a pointer of its own. Failure: NULL, ENOMEM. */
+/* Memory. Every answer is aligned to 16 bytes; malloc(0) answers a pointer of its own. Failure:
+ * NULL, ENOMEM. */
 void *malloc(size_t) __attribute__((malloc));
 void *calloc(size_t, size_t) __attribute__((malloc));
 void *realloc(void *, size_t);
@@ -37,7 +38,7 @@ void free(void *); /* keeps errno; NULL does nothing */
 void *aligned_alloc(size_t alignment, size_t size) __attribute__((malloc));
 int posix_memalign(void **, size_t alignment, size_t size); /* the error, not errno */
 
-/* Numbers from text, correctly rounded; out of range: ERANGE and the nearest representable value. */
+/* Numbers from text, correctly rounded; out of range: ERANGE and the nearest value there is. */
 int atoi(const char *);
 long atol(const char *);
 long long atoll(const char *);
@@ -57,7 +58,7 @@ div_t div(int, int);
 ldiv_t ldiv(long, long);
 lldiv_t lldiv(long long, long long);
 
-/* Two generators of the same sequence for the same seed on every machine; neither is for secrets. */
+/* The same sequence for the same seed on every machine; not for secrets. */
 int rand(void);
 int rand_r(unsigned *);
 void srand(unsigned);
@@ -78,6 +79,8 @@ int unsetenv(const char *);
 int putenv(char *); /* the string itself becomes part of the environment */
 int clearenv(void);
 
-void *bsearch(const void *key, const void *base, size_t count, size_t size, int (*)(const void *, const void *));
+void *bsearch(const void *key, const void *base, size_t count, size_t size,
+              int (*)(const void *, const void *));
 void qsort(void *base, size_t count, size_t size, int (*)(const void *, const void *));
-void qsort_r(void *base, size_t count, size_t size, int (*)(const void *, const void *, void *), void *arg);
+void qsort_r(void *base, size_t count, size_t size, int (*)(const void *, const void *, void *),
+             void *arg);

@@ -36,7 +36,8 @@ clock_t clock(void);
 double difftime(time_t end, time_t start);
 int clock_gettime(clockid_t, struct timespec *);
 int clock_getres(clockid_t, struct timespec *);
-int clock_nanosleep(clockid_t, int flags, const struct timespec *, struct timespec *left); /* the error, not errno */
+/* Answers the error and leaves errno alone. */
+int clock_nanosleep(clockid_t, int flags, const struct timespec *, struct timespec *left);
 int nanosleep(const struct timespec *, struct timespec *left);
 int timespec_get(struct timespec *, int base);
 

@@ -2,10 +2,11 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * <unistd.h>: the calls that have no better place (POSIX), and some of Linux and BSD that go with them.
+ * <unistd.h>: the calls that have no better place (POSIX), and some of Linux and BSD that go with
+ * them.
  *
- * Left out because the kernel has no such call: links, removal, ownership and mode of files, sync, alarm,
- * groups of a user, sessions other than one's own.
+ * Left out because the kernel has no such call: links, removal, ownership and mode of files, sync,
+ * alarm, groups of a user, sessions other than one's own.
  */
 #pragma once
 
@@ -105,7 +106,8 @@ int getentropy(void *, size_t); /* at most 256 bytes */
 long sysconf(int name);
 long syscall(long number, ...);
 
-/* sysconf's names, numbered as Linux's C libraries do. What is asked is answered for the running system. */
+/* sysconf's names, numbered as Linux's C libraries do. What is asked is answered for the running
+ * system. */
 #define _SC_ARG_MAX                0
 #define _SC_CHILD_MAX              1
 #define _SC_CLK_TCK                2

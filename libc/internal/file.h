@@ -37,11 +37,13 @@ struct __file {
 
 extern FILE *__open_files;
 
-/* Make the stream ready for writing or reading; false with errno and `failed` set when it cannot be. */
+/* Make the stream ready for writing or reading; false with errno and `failed` set when it cannot
+ * be. */
 bool __begin_writing(FILE *);
 bool __begin_reading(FILE *);
 
-/* Write out what is buffered. Answers 0, or EOF with errno and `failed` set; then what was left is lost. */
+/* Write out what is buffered. Answers 0, or EOF with errno and `failed` set; then what was left is
+ * lost. */
 int __flush_writing(FILE *);
 
 /* Read more into an empty buffer: the number of bytes, 0 at the end or on error. */

@@ -7,8 +7,8 @@
  *     [ thread-local variables, initialised from PT_TLS ] [ struct thread_block ]
  *                                                         ^ FS base
  *
- * The x86-64 ABI wants the block's own address at 0 (TLS variant II) and the compilers want the stack
- * protector's guard at 0x28.
+ * The x86-64 ABI wants the block's own address at 0 (TLS variant II) and the compilers want the
+ * stack protector's guard at 0x28.
  */
 #pragma once
 

@@ -9,13 +9,14 @@
  *     | header: capacity, class, state | the caller's bytes ... |
  *     ^ multiple of 16                 ^ what malloc returns
  *
- * Up to 32 KiB a block belongs to one of 40 classes: 16, 32 ... 128, then four between each power of two
- * and the next, so that rounding wastes at most a fifth. Freed blocks wait in their class's list and are
- * never joined; new ones are cut from a run of 256 KiB. Larger blocks are mappings of their own, grown by
- * mremap and given back when freed. The break is left to the program.
+ * Up to 32 KiB a block belongs to one of 40 classes: 16, 32 ... 128, then four between each power
+ * of two and the next, so that rounding wastes at most a fifth. Freed blocks wait in their class's
+ * list and are never joined; new ones are cut from a run of 256 KiB. Larger blocks are mappings of
+ * their own, grown by mremap and given back when freed. The break is left to the program.
  *
- * A block aligned to more than 16 bytes lies inside a larger one; the header in front of it says how far back
- * the real one is. A second free of a block, or of what never was one, is noticed by the state and aborts.
+ * A block aligned to more than 16 bytes lies inside a larger one; the header in front of it says
+ * how far back the real one is. A second free of a block, or of what never was one, is noticed by
+ * the state and aborts.
  *
  * LOCKING: none; threads come with a later issue, and with them a lock around take() and give().
  * Missing on purpose: giving runs back to the kernel, statistics, hooks.
@@ -56,12 +57,13 @@ _Static_assert(sizeof(struct header) == GRAIN, "what follows a header is aligned
 static struct block *lists[CLASSES];
 static char *run, *run_end; /* not cut yet; headers start at multiples of 16 */
 
-/* --- Classes --------------------------------------------------------------------------------------------- */
+/* --- Classes --------------------------------------------------------------------------------- */
 
 /* The smallest class that holds n bytes, 1 <= n <= LARGEST. */
 static unsigned class_of(size_t n) {
     if (n <= 128) return (unsigned)((n - 1) / GRAIN);
-    unsigned power = 63 - (unsigned)__builtin_clzl(n - 1); /* 2^power < n <= 2^(power+1), power >= 7 */
+    /* 2^power < n <= 2^(power+1), power >= 7 */
+    unsigned power = 63 - (unsigned)__builtin_clzl(n - 1);
     return 8 + (power - 7) * 4 + (unsigned)((n - 1 - (1ul << power)) >> (power - 2));
 }
 
@@ -85,7 +87,8 @@ static struct block *cut(unsigned class) {
     return b;
 }
 
-/* What is left of the run becomes blocks of the largest classes that fit, before a new run replaces it. */
+/* What is left of the run becomes blocks of the largest classes that fit, before a new run replaces
+ * it. */
 static bool new_run(void) {
     for (size_t left; (left = (size_t)(run_end - run)) >= sizeof(struct block) + GRAIN;) {
         size_t fits = left - sizeof(struct header);
@@ -108,14 +111,15 @@ static struct header *take(unsigned class) {
     if (b) {
         lists[class] = b->next;
     } else {
-        if ((size_t)(run_end - run) < sizeof(struct header) + class_size(class) && !new_run()) return NULL;
+        if ((size_t)(run_end - run) < sizeof(struct header) + class_size(class) && !new_run())
+            return NULL;
         b = cut(class);
     }
     b->header.state = IN_USE;
     return &b->header;
 }
 
-/* --- Mappings -------------------------------------------------------------------------------------------- */
+/* --- Mappings -------------------------------------------------------------------------------- */
 
 static struct header *map(size_t n) {
     size_t size = ALIGN_UP(n + sizeof(struct header), PAGE);
@@ -128,7 +132,7 @@ static struct header *map(size_t n) {
     return h;
 }
 
-/* Grown or shrunk where it is or elsewhere; NULL when that cannot be had, and the old block stays. */
+/* Grown or shrunk, here or elsewhere; NULL when that cannot be had, and the old block stays. */
 static struct header *remap(struct header *h, size_t n) {
     size_t size = ALIGN_UP(n + sizeof *h, PAGE);
 
@@ -139,7 +143,7 @@ static struct header *remap(struct header *h, size_t n) {
     return moved;
 }
 
-/* --- From pointer to header ------------------------------------------------------------------------------ */
+/* --- From pointer to header ------------------------------------------------------------------ */
 
 static _Noreturn void misused(const char *what) {
     raw(write, STDERR_FILENO, what, strlen(what));
@@ -152,7 +156,8 @@ static struct header *header_of(void *p) {
     if ((uintptr_t)p % GRAIN) misused("free or realloc of what malloc did not give\n");
     if (h->state == INSIDE) h = (struct header *)(void *)((char *)h - h->capacity);
     if (h->state == FREE) misused("free or realloc of a block that is free\n");
-    if (h->state != IN_USE && h->state != MAPPED) misused("free or realloc of what malloc did not give\n");
+    if (h->state != IN_USE && h->state != MAPPED)
+        misused("free or realloc of what malloc did not give\n");
     return h;
 }
 
@@ -162,7 +167,7 @@ size_t malloc_usable_size(void *p) {
     return h->capacity - (size_t)((char *)p - (char *)(h + 1));
 }
 
-/* --- The calls ------------------------------------------------------------------------------------------- */
+/* --- The calls ------------------------------------------------------------------------------- */
 
 void *malloc(size_t n) {
     struct header *h = n > LARGEST ? map(n) : take(class_of(n ? n : 1));
@@ -227,7 +232,7 @@ void *reallocarray(void *p, size_t count, size_t size) {
     return realloc(p, __builtin_mul_overflow(count, size, &n) ? SIZE_MAX : n);
 }
 
-/* --- Aligned to more than 16 ----------------------------------------------------------------------------- */
+/* --- Aligned to more than 16 ----------------------------------------------------------------- */
 
 void *memalign(size_t alignment, size_t n) {
     if (alignment & (alignment - 1) || alignment == 0) {

@@ -4,7 +4,8 @@
  *
  * Signals: dispositions, masks and sending (POSIX).
  *
- * The kernel's structure has the fields in another order and wants to know the way back from a handler.
+ * The kernel's structure has the fields in another order and wants to know the way back from a
+ * handler.
  */
 #include "libc/internal/syscall.h"
 
@@ -45,7 +46,8 @@ int sigaction(int signal, const struct sigaction *restrict set, struct sigaction
         to.sa_restorer = __signal_return;
         to.sa_mask = set->sa_mask;
     }
-    if (sys(rt_sigaction, signal, set ? &to : NULL, old ? &was : NULL, sizeof(sigset_t)) < 0) return -1;
+    if (sys(rt_sigaction, signal, set ? &to : NULL, old ? &was : NULL, sizeof(sigset_t)) < 0)
+        return -1;
     if (old) {
         old->sa_handler = was.sa_handler;
         old->sa_flags = (int)(was.sa_flags & ~(unsigned long)SA_RESTORER);
@@ -76,10 +78,11 @@ int sigaltstack(const stack_t *restrict set, stack_t *restrict old) {
 void psignal(int signal, const char *prefix) {
     bool has_prefix = prefix && *prefix;
 
-    fprintf(stderr, "%s%s%s\n", has_prefix ? prefix : "", has_prefix ? ": " : "", strsignal(signal));
+    fprintf(stderr, "%s%s%s\n", has_prefix ? prefix : "", has_prefix ? ": " : "",
+            strsignal(signal));
 }
 
-/* --- Sets ------------------------------------------------------------------------------------------------ */
+/* --- Sets ------------------------------------------------------------------------------------ */
 
 int sigemptyset(sigset_t *set) {
     *set = 0;
@@ -114,7 +117,7 @@ int sigismember(const sigset_t *set, int signal) {
     return (int)(*set >> (signal - 1) & 1);
 }
 
-/* --- Jumps that keep the mask ---------------------------------------------------------------------------- */
+/* --- Jumps that keep the mask ---------------------------------------------------------------- */
 
 void __keep_mask(sigjmp_buf env, int save) {
     env->has_mask = save;

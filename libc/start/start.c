@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * From the kernel's stack to main, in this order: environment and auxiliary vector, the thread's block (from
- * here on errno may be used), constructors, main, exit.
+ * From the kernel's stack to main, in this order: environment and auxiliary vector, the thread's
+ * block (from here on errno may be used), constructors, main, exit.
  */
 #include "libc/internal/start.h"
 
@@ -46,7 +46,8 @@ static void name_program(char *path) {
 }
 
 static void run_constructors(int argc, char **argv) {
-    for (constructor **f = __preinit_array_start; f < __preinit_array_end; f++) (*f)(argc, argv, environ);
+    for (constructor **f = __preinit_array_start; f < __preinit_array_end; f++)
+        (*f)(argc, argv, environ);
     for (constructor **f = __init_array_start; f < __init_array_end; f++) (*f)(argc, argv, environ);
 }
 

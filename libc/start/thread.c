@@ -4,9 +4,10 @@
  *
  * The first thread's block: thread-local variables, errno, the stack protector's guard.
  *
- * The block lies in .bss for programs with few thread-local variables, and in memory of its own for others.
- * LOCKING: none; runs before there is anything to lock. More threads come with a later issue, each with a
- * block made by the same two steps.
+ * The block lies in .bss for programs with few thread-local variables, and in memory of its own for
+ * others.
+ * LOCKING: none; runs before there is anything to lock. More threads come later, each with a block
+ * made by the same two steps.
  */
 #include "libc/internal/thread.h"
 
@@ -70,7 +71,7 @@ static unsigned long random_guard(void) {
 void __thread_start(void) {
     const Elf64_Phdr *tls = tls_segment();
     size_t align = tls && tls->p_align > 64 ? tls->p_align : 64;
-    /* The linker counts back from the block by the size rounded up to the segment's own alignment. */
+    /* The linker counts back from the block by the size, rounded up to the segment's alignment. */
     size_t own_align = tls && tls->p_align ? tls->p_align : 1;
     size_t before = tls ? (tls->p_memsz + own_align - 1) & -own_align : 0;
     struct thread_block *t = place_block(before, align);

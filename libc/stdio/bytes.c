@@ -41,7 +41,8 @@ size_t fread(void *restrict to, size_t size, size_t count, FILE *restrict f) {
             if (!__fill(f)) break;
             continue;
         }
-        ssize_t got = sys(read, f->fd, p + have, n - have); /* past the buffer: it is too small to help */
+        /* Past the buffer, which is too small to help. */
+        ssize_t got = sys(read, f->fd, p + have, n - have);
         if (got < 0) f->failed = true;
         if (got == 0) f->at_end = true;
         if (got <= 0) break;

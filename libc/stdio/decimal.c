@@ -8,7 +8,8 @@
 
 static const uint32_t power10[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
 
-/* Which word holds a place, and which of its nine digits: floor division, for places may be negative. */
+/* Which word holds a place, and which of its nine digits: floor division, for places may be
+ * negative. */
 static int word_of(int place) {
     int up = place >= 0 ? place / 9 : -((-place + 8) / 9);
 
@@ -48,7 +49,8 @@ static void shift_up(struct decimal *d, int bits) {
         d->word[i] = x % BILLION;
         carry = x / BILLION;
     }
-    /* A number may lie wholly in the fraction, or end left of the point: the new word is its neighbour. */
+    /* A number may lie wholly in the fraction, or end left of the point: the new word is its
+     * neighbour. */
     if (carry && d->first > 0) d->word[--d->first] = (uint32_t)carry;
     trim(d);
 }
@@ -111,7 +113,8 @@ int decimal_lowest(const struct decimal *d) {
     return 9 * (POINT - d->last) + digit;
 }
 
-/* Compares with a half what stands behind word i, or, with `unit` > 1, from unit's digits of word i on. */
+/* Compares with a half what stands behind word i, or, with `unit` > 1, from unit's digits of word i
+ * on. */
 static int compare_half(const struct decimal *d, int i, uint32_t unit) {
     uint32_t rest = unit > 1 ? get(d, i) % unit : get(d, i + 1);
     uint32_t half = unit > 1 ? unit / 2 : BILLION / 2;

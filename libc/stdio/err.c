@@ -66,9 +66,10 @@ _Noreturn void errx(int status, const char *fmt, ...) {
     verrx(status, fmt, ap);
 }
 
-_Noreturn void __assert_fail(const char *expression, const char *file, unsigned line, const char *function) {
+_Noreturn void __assert_fail(const char *expression, const char *file, unsigned line,
+                             const char *function) {
     fflush(stdout);
-    fprintf(stderr, "%s: %s:%u: %s: assertion failed: %s\n", program_invocation_short_name, file, line, function,
-            expression);
+    fprintf(stderr, "%s: %s:%u: %s: assertion failed: %s\n", program_invocation_short_name, file,
+            line, function, expression);
     abort();
 }

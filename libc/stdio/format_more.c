@@ -4,8 +4,8 @@
  *
  * What printf knows beyond libc/core: floating point (e f g a, F E G A) and errno's message (m).
  *
- * The number's exact decimal form is rounded once, at the place that precision asks for, and written digit
- * by digit. A long double of any kind serves for all: every double is one.
+ * The number's exact decimal form is rounded once, at the place that precision asks for, and
+ * written digit by digit. A long double of any kind serves for all: every double is one.
  */
 #include "libc/core/format.h"
 #include "libc/internal/decimal.h"
@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* x87's format: the mantissa has its leading bit, the value is mantissa * 2^(exponent - BIAS - 63). */
+/* x87's format, whose mantissa has its leading bit: mantissa * 2^(exponent - BIAS - 63). */
 #define BIAS 16383
 union bits {
     long double value;
@@ -42,8 +42,10 @@ static void set_sign(char *prefix, const struct format_spec *spec, bool negative
     strcpy(prefix, negative ? "-" : spec->plus ? "+" : spec->space ? " " : "");
 }
 
-/* Blanks or zeroes around what is `n` long behind the prefix: call before with part 0, after with part 1. */
-static void pad(struct format_out *out, const struct format_spec *spec, const char *prefix, size_t n, int part) {
+/* Blanks or zeroes around what is `n` long behind the prefix: call before with part 0, after with
+ * part 1. */
+static void pad(struct format_out *out, const struct format_spec *spec, const char *prefix,
+                size_t n, int part) {
     long missing = (long)spec->width - (long)strlen(prefix) - (long)n;
 
     if (part == 1) {
@@ -55,7 +57,7 @@ static void pad(struct format_out *out, const struct format_spec *spec, const ch
     if (!spec->left && spec->zero) format_fill(out, '0', missing);
 }
 
-/* --- Decimal --------------------------------------------------------------------------------------------- */
+/* --- Decimal --------------------------------------------------------------------------------- */
 
 /* Digits from place `from` down to `to`; what lies below the last one that is there is filled. */
 static void put_digits(struct format_out *out, const struct decimal *d, int from, int to) {
@@ -109,8 +111,8 @@ static void exponent_layout(struct layout *l, const struct decimal *d, int decim
     *s = '\0';
 }
 
-/* C17 7.21.6.1: precision P counts all digits; the exponent X after rounding chooses the form; without #
- * the zeroes at the end go. */
+/* C17 7.21.6.1: precision P counts all digits; the exponent X after rounding chooses the form;
+ * without # the zeroes at the end go. */
 static void general_layout(struct layout *l, struct decimal *d, int precision) {
     int digits = precision ? precision : 1;
 
@@ -127,7 +129,8 @@ static void general_layout(struct layout *l, struct decimal *d, int precision) {
 }
 
 /* Noinline: the number is ten kilobytes that other conversions need not have on the stack. */
-static __attribute__((noinline)) void put_decimal(struct format_out *out, const struct format_spec *spec,
+static __attribute__((noinline)) void put_decimal(struct format_out *out,
+                                                  const struct format_spec *spec,
                                                   union bits number) {
     struct layout l = {.spec = spec};
     struct decimal d;
@@ -150,9 +153,10 @@ static __attribute__((noinline)) void put_decimal(struct format_out *out, const 
     put_layout(out, &l, &d);
 }
 
-/* --- Hexadecimal ----------------------------------------------------------------------------------------- */
+/* --- Hexadecimal ----------------------------------------------------------------------------- */
 
-/* Keep `digits` of the 15 hexadecimal digits behind the first four bits; ties to even. May carry out. */
+/* Keep `digits` of the 15 hexadecimal digits behind the first four bits; ties to even. May carry
+ * out. */
 static uint64_t round_hex(uint64_t mantissa, int digits, int *exponent) {
     unsigned drop = 60 - 4 * (unsigned)digits;
     uint64_t unit = 1ull << drop;
@@ -166,7 +170,8 @@ static uint64_t round_hex(uint64_t mantissa, int digits, int *exponent) {
 }
 
 /* One bit before the point for a double, as its format has it; four for a long double. */
-static void put_hexadecimal(struct format_out *out, const struct format_spec *spec, union bits number, bool is_long) {
+static void put_hexadecimal(struct format_out *out, const struct format_spec *spec,
+                            union bits number, bool is_long) {
     char prefix[4], text[40], suffix[10];
     const char *alphabet = is_upper(spec) ? "0123456789ABCDEF" : "0123456789abcdef";
     uint64_t m = number.mantissa;
@@ -192,7 +197,8 @@ static void put_hexadecimal(struct format_out *out, const struct format_spec *sp
     if (digits || spec->alt) text[n++] = '.';
     int stored = digits < 15 ? digits : 15;
     for (int i = 0; i < stored; i++) text[n++] = alphabet[m >> (56 - 4 * i) & 15];
-    int suffix_length = snprintf(suffix, sizeof suffix, "%c%+d", is_upper(spec) ? 'P' : 'p', exponent);
+    int suffix_length =
+        snprintf(suffix, sizeof suffix, "%c%+d", is_upper(spec) ? 'P' : 'p', exponent);
 
     size_t total = n + (size_t)(digits - stored) + (size_t)suffix_length;
     pad(out, spec, prefix, total, 0);
@@ -202,7 +208,7 @@ static void put_hexadecimal(struct format_out *out, const struct format_spec *sp
     pad(out, spec, prefix, total, 1);
 }
 
-/* --- The hook -------------------------------------------------------------------------------------------- */
+/* --- The hook -------------------------------------------------------------------------------- */
 
 static void put_special(struct format_out *out, const struct format_spec *spec, union bits number) {
     bool infinite = number.mantissa << 1 == 0;
@@ -211,16 +217,19 @@ static void put_special(struct format_out *out, const struct format_spec *spec, 
 
     plain.zero = false;
     set_sign(prefix, spec, number.negative);
-    format_field(out, &plain, prefix, 0, is_upper(spec) ? infinite ? "INF" : "NAN" : infinite ? "inf" : "nan", 3);
+    const char *name = infinite ? "infINF" : "nanNAN";
+    format_field(out, &plain, prefix, 0, is_upper(spec) ? name + 3 : name, 3);
 }
 
 static void put_message(struct format_out *out, const struct format_spec *spec) {
     const char *s = strerror(errno);
 
-    format_field(out, spec, "", 0, s, spec->precision < 0 ? strlen(s) : strnlen(s, (size_t)spec->precision));
+    format_field(out, spec, "", 0, s,
+                 spec->precision < 0 ? strlen(s) : strnlen(s, (size_t)spec->precision));
 }
 
-bool core_format_more(struct format_out *out, const struct format_spec *spec, struct format_args *args) {
+bool core_format_more(struct format_out *out, const struct format_spec *spec,
+                      struct format_args *args) {
     if (spec->conversion == 'm') {
         put_message(out, spec);
         return true;
@@ -228,9 +237,12 @@ bool core_format_more(struct format_out *out, const struct format_spec *spec, st
     if (!spec->conversion || !strchr("eEfFgGaA", spec->conversion)) return false;
 
     bool is_long = spec->length == 'L';
-    union bits number = {.value = is_long ? va_arg(args->ap, long double) : va_arg(args->ap, double)};
+    union bits number;
+    if (is_long) number.value = va_arg(args->ap, long double);
+    else number.value = va_arg(args->ap, double);
     if (number.exponent == 0x7fff) put_special(out, spec, number);
-    else if (spec->conversion == 'a' || spec->conversion == 'A') put_hexadecimal(out, spec, number, is_long);
+    else if (spec->conversion == 'a' || spec->conversion == 'A')
+        put_hexadecimal(out, spec, number, is_long);
     else put_decimal(out, spec, number);
     return true;
 }

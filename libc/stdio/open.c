@@ -19,8 +19,13 @@ static unsigned char in_buffer[BUFSIZ + UNGET], out_buffer[BUFSIZ + UNGET];
 static FILE in, out, error;
 static FILE in = {.fd = STDIN_FILENO, .mode = -1, .readable = true,
                   .buffer = in_buffer, .size = sizeof in_buffer, .following = &out};
-static FILE out = {.fd = STDOUT_FILENO, .mode = -1, .writable = true,
-                   .buffer = out_buffer, .size = sizeof out_buffer, .following = &error, .preceding = &in};
+static FILE out = {.fd = STDOUT_FILENO,
+                   .mode = -1,
+                   .writable = true,
+                   .buffer = out_buffer,
+                   .size = sizeof out_buffer,
+                   .following = &error,
+                   .preceding = &in};
 static FILE error = {.fd = STDERR_FILENO, .mode = _IONBF, .writable = true, .preceding = &out};
 
 FILE *const stdin = &in;
@@ -43,7 +48,8 @@ static int parse_mode(const char *mode) {
         return -1;
     }
     int way = strchr(mode, '+') ? O_RDWR : *mode == 'r' ? O_RDONLY : O_WRONLY;
-    return way | flags[kind - kinds] | (strchr(mode, 'e') ? O_CLOEXEC : 0) | (strchr(mode, 'x') ? O_EXCL : 0);
+    return way | flags[kind - kinds] | (strchr(mode, 'e') ? O_CLOEXEC : 0) |
+           (strchr(mode, 'x') ? O_EXCL : 0);
 }
 
 static void set_up(FILE *f, int fd, int flags) {
@@ -113,8 +119,8 @@ int fclose(FILE *f) {
     return result;
 }
 
-/* The new file takes the old one's descriptor when that is one of the first three, as programs expect.
- * A path of NULL, which would change the mode alone, is refused. */
+/* The new file takes the old one's descriptor when that is one of the first three, as programs
+ * expect. A path of NULL, which would change the mode alone, is refused. */
 FILE *freopen(const char *restrict path, const char *restrict mode, FILE *restrict f) {
     int flags = parse_mode(mode);
     int old = f->fd;

@@ -28,7 +28,7 @@ static int print(FILE *f, const char *fmt, va_list ap) {
     return length;
 }
 
-/* An unbuffered stream borrows a buffer for the call, so that a message is one write and not ten. */
+/* An unbuffered stream borrows a buffer for the call, so that a message is one write. */
 static int print_unbuffered(FILE *f, const char *fmt, va_list ap) {
     unsigned char borrowed[UNGET + 512];
     unsigned char *buffer = f->buffer;

@@ -2,11 +2,13 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * The scanf family (C17 7.21.6.2): d i u o x X p, a e f g, c s [ and n, %%, *, widths, lengths hh h l ll j z t L.
+ * The scanf family (C17 7.21.6.2): d i u o x X p, a e f g, c s [ and n, %%, *, widths, and the
+ * lengths hh h l ll j z t L.
  *
- * A string is read through a stream that has no descriptor and ends with the string, so there is one reader.
- * One character of look-ahead is put back, as C has it: "0x" before something else, or "1e", does not match.
- * Wide characters and POSIX's m (allocate) are not there. A number is at most 511 characters long.
+ * A string is read through a stream that has no descriptor and ends with the string, so there is
+ * one reader. One character of look-ahead is put back, as C has it: "0x" before something else, or
+ * "1e", does not match. Wide characters and POSIX's m (allocate) are not there. A number is at most
+ * 511 characters long.
  */
 #include "libc/internal/file.h"
 
@@ -56,7 +58,7 @@ static void skip_space(struct scan *s) {
     put_back(s, c);
 }
 
-/* --- Numbers: the longest beginning of one, then strtol or strtod ---------------------------------------- */
+/* --- Numbers: the longest beginning of one, then strtol or strtod ---------------------------- */
 
 struct number {
     struct scan *scan;
@@ -115,7 +117,8 @@ static bool collect_float(struct number *n) {
     const char *digits = "0123456789", *exponent = "eE";
 
     accept(n, "+-");
-    if (accept(n, "iI")) return collect_word(n, "nf") && (!accept(n, "iI") || collect_word(n, "nity"));
+    if (accept(n, "iI"))
+        return collect_word(n, "nf") && (!accept(n, "iI") || collect_word(n, "nity"));
     if (accept(n, "nN")) return collect_word(n, "an");
     bool any = accept(n, "0");
     if (any && accept(n, "xX")) {
@@ -141,9 +144,19 @@ static void store_integer(struct scan *s, const struct directive *d, uintmax_t v
     }
 }
 
+static int base_of(char conversion) {
+    switch (conversion) {
+    case 'i': return 0;
+    case 'o': return 8;
+    case 'd':
+    case 'u': return 10;
+    default: return 16;
+    }
+}
+
 static bool scan_integer(struct scan *s, const struct directive *d) {
     struct number n = {.scan = s, .room = d->width};
-    int base = d->conversion == 'i' ? 0 : d->conversion == 'o' ? 8 : strchr("xXp", d->conversion) ? 16 : 10;
+    int base = base_of(d->conversion);
     struct directive to = *d;
 
     if (d->conversion == 'p') to.length = 'l';
@@ -151,7 +164,9 @@ static bool scan_integer(struct scan *s, const struct directive *d) {
     n.text[n.length] = '\0';
     if (d->discard) return true;
     bool is_signed = d->conversion == 'd' || d->conversion == 'i';
-    store_integer(s, &to, is_signed ? (uintmax_t)strtoimax(n.text, NULL, base) : strtoumax(n.text, NULL, base));
+    uintmax_t value = strtoumax(n.text, NULL, base);
+    if (is_signed) value = (uintmax_t)strtoimax(n.text, NULL, base);
+    store_integer(s, &to, value);
     s->stored++;
     return true;
 }
@@ -169,9 +184,10 @@ static bool scan_float(struct scan *s, const struct directive *d) {
     return true;
 }
 
-/* --- Characters ------------------------------------------------------------------------------------------ */
+/* --- Characters ------------------------------------------------------------------------------ */
 
-/* Characters in `set` (256 flags), at most the width; c wants exactly that many, the others at least one. */
+/* Characters in `set` (256 flags), at most the width; c wants exactly that many, the others at
+ * least one. */
 static bool scan_characters(struct scan *s, const struct directive *d, const bool *set) {
     char *to = d->discard ? NULL : va_arg(s->ap, char *);
     bool exact = d->conversion == 'c';
@@ -194,7 +210,8 @@ static bool scan_characters(struct scan *s, const struct directive *d, const boo
     return true;
 }
 
-/* Parses a [set]; answers its last character, the ]. A ] that comes first is a member; a-z is a range. */
+/* Parses a [set]; answers its last character, the ]. A ] that comes first is a member; a-z is a
+ * range. */
 static const char *parse_set(const char *f, bool *set) {
     bool negated = *++f == '^';
     const char *first = f += negated;
@@ -211,7 +228,7 @@ static const char *parse_set(const char *f, bool *set) {
     return f;
 }
 
-/* --- Directives ------------------------------------------------------------------------------------------ */
+/* --- Directives ------------------------------------------------------------------------------ */
 
 static const char *parse(const char *f, struct directive *d) {
     static const char lengths[] = "hljztLq";
@@ -250,9 +267,9 @@ static bool convert(struct scan *s, const char **f) {
 
     *f = parse(*f, &d);
     if (d.conversion != 'c' && d.conversion != '[' && d.conversion != 'n') skip_space(s);
+    if (d.conversion && strchr("diuoxXp", d.conversion)) return scan_integer(s, &d);
+    if (d.conversion && strchr("aefgAEFG", d.conversion)) return scan_float(s, &d);
     switch (d.conversion) {
-    case 'd': case 'i': case 'u': case 'o': case 'x': case 'X': case 'p': return scan_integer(s, &d);
-    case 'a': case 'e': case 'f': case 'g': case 'A': case 'E': case 'F': case 'G': return scan_float(s, &d);
     case '[':
         *f = parse_set(*f, set);
         return **f && scan_characters(s, &d, set);
@@ -294,7 +311,12 @@ int vfscanf(FILE *restrict f, const char *restrict fmt, va_list ap) {
 
 int vsscanf(const char *restrict text, const char *restrict fmt, va_list ap) {
     unsigned char *start = (unsigned char *)(uintptr_t)text;
-    FILE f = {.fd = -1, .state = READING, .readable = true, .buffer = start, .next = start, .end = start + strlen(text)};
+    FILE f = {.fd = -1,
+              .state = READING,
+              .readable = true,
+              .buffer = start,
+              .next = start,
+              .end = start + strlen(text)};
 
     return vfscanf(&f, fmt, ap);
 }

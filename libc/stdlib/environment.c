@@ -4,9 +4,9 @@
  *
  * The environment (POSIX getenv, setenv, unsetenv, putenv).
  *
- * `environ` is at first the kernel's array on the stack. The first change moves it to an array of our own; a
- * program that sets environ itself is noticed by its address and starts over. Strings made by setenv are
- * not freed when replaced, since a caller of getenv may still hold them.
+ * `environ` is at first the kernel's array on the stack. The first change moves it to an array of
+ * our own; a program that sets environ itself is noticed by its address and starts over. Strings
+ * made by setenv are not freed when replaced, since a caller of getenv may still hold them.
  * LOCKING: none; POSIX does not ask it of these.
  */
 #include "libc/internal/start.h"

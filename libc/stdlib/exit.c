@@ -4,7 +4,8 @@
  *
  * The end of a program (C17 7.22.4): handlers in reverse order, destructors, streams, the kernel.
  *
- * A handler may register another, which then runs next; exit called from a handler goes on with those left.
+ * A handler may register another, which then runs next; exit called from a handler goes on with
+ * those left.
  */
 #include "libc/internal/start.h"
 #include "libc/internal/syscall.h"

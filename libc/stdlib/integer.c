@@ -43,8 +43,8 @@ static uintmax_t read_digits(const char *s, const char **end, int base, uintmax_
 }
 
 /* Magnitude and sign; `max_negative` bounds what stands behind a minus. */
-static uintmax_t read_integer(const char *text, char **end, int base, uintmax_t max, uintmax_t max_negative,
-                              bool *negative) {
+static uintmax_t read_integer(const char *text, char **end, int base, uintmax_t max,
+                              uintmax_t max_negative, bool *negative) {
     const char *s = text;
     bool over = false;
 
@@ -67,12 +67,13 @@ static uintmax_t read_integer(const char *text, char **end, int base, uintmax_t 
 
 static intmax_t read_signed(const char *text, char **end, int base) {
     bool negative;
-    uintmax_t value = read_integer(text, end, base, INTMAX_MAX, (uintmax_t)INTMAX_MAX + 1, &negative);
+    uintmax_t value =
+        read_integer(text, end, base, INTMAX_MAX, (uintmax_t)INTMAX_MAX + 1, &negative);
 
     return (intmax_t)(negative ? -value : value);
 }
 
-/* A minus turns the value round, as C has it; but one out of range is the largest with either sign. */
+/* A minus turns the value round, as C has it; out of range is the largest with either sign. */
 static uintmax_t read_unsigned(const char *text, char **end, int base) {
     bool negative;
     int before = errno;

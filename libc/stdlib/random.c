@@ -2,13 +2,15 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * Pseudo-random numbers: xorshift64* (S. Vigna, "An experimental exploration of Marsaglia's xorshift
- * generators, scrambled", 2016), its top 31 bits. Not for secrets: those come from getrandom.
+ * Pseudo-random numbers: xorshift64* (S. Vigna, "An experimental exploration of Marsaglia's
+ * xorshift generators, scrambled", 2016), its top 31 bits. Not for secrets: those come from
+ * getrandom.
  */
 #include <stdint.h>
 #include <stdlib.h>
 
-/* Neighbouring seeds must not give neighbouring states, and 0 is the one state that never leaves itself. */
+/* Neighbouring seeds must not give neighbouring states, and 0 is the one state that never leaves
+ * itself. */
 static uint64_t spread(uint64_t seed) {
     uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15u;
 

@@ -4,8 +4,8 @@
  *
  * Sorting and searching (C17 7.22.5).
  *
- * Heapsort: n log n whatever the input, in place, no recursion and no allocation; it does not keep the order of
- * equal elements, which C does not ask.
+ * Heapsort: n log n whatever the input, in place, no recursion and no allocation; it does not keep
+ * the order of equal elements, which C does not ask.
  *
  *     0            the largest of the unsorted part stands at 0,
  *    1  2          children of i at 2i+1 and 2i+2; it is swapped to the
@@ -72,7 +72,8 @@ void qsort(void *base, size_t count, size_t size, compare_plain *compare) {
     qsort_r(base, count, size, without_arg, &compare);
 }
 
-void *bsearch(const void *key, const void *base, size_t count, size_t size, compare_plain *compare) {
+void *bsearch(const void *key, const void *base, size_t count, size_t size,
+              compare_plain *compare) {
     const char *low = base;
 
     while (count) {

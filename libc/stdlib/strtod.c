@@ -4,9 +4,10 @@
  *
  * Floating point from text (C17 7.22.1.3), correctly rounded, ties to even.
  *
- * The decimal number is brought exactly (libc/internal/decimal.h) to 64 leading bits and a statement about the
- * rest; one function rounds those to the type's precision and range. The sum of both never rounds twice. A
- * short number with a small exponent takes a quick way: both parts are exact, so one operation rounds.
+ * The decimal number is brought exactly (libc/internal/decimal.h) to 64 leading bits and a
+ * statement about the rest; one function rounds those to the type's precision and range. Nothing is
+ * rounded twice. A short number with a small exponent takes a quick way: both parts are
+ * exact, so one operation rounds.
  */
 #include "libc/internal/decimal.h"
 
@@ -27,15 +28,15 @@ struct format {
 static const struct format of_float = {24, -126, 127}, of_double = {53, -1022, 1023},
                            of_long_double = {64, -16382, 16383};
 
-/* A number as it was read: 64 bits (leading one set, or all zero) * 2^exponent, and what is below them:
- * -2 nothing, -1 less than half of the last bit, 0 half, 1 more. */
+/* A number as it was read: 64 bits (leading one set, or all zero) * 2^exponent, and what is below
+ * them: -2 nothing, -1 less than half of the last bit, 0 half, 1 more. */
 struct binary {
     uint64_t mantissa;
     int exponent;
     int below;
 };
 
-/* --- To the type ----------------------------------------------------------------------------------------- */
+/* --- To the type ----------------------------------------------------------------------------- */
 
 /* m * 2^exponent for the result's own m and exponent: exact, so any way of making it is right. */
 static long double compose(uint64_t m, int exponent) {
@@ -50,7 +51,7 @@ static long double compose(uint64_t m, int exponent) {
     if (!m) return 0;
     int up = __builtin_clzl(m);
     int leading = exponent + 63 - up;
-    if (leading < -16382) { /* a long double's subnormal: its exponent is fixed and has been aligned to */
+    if (leading < -16382) { /* a long double's subnormal: its exponent is fixed */
         x.mantissa = m << (exponent + 16445);
         return x.value;
     }
@@ -90,9 +91,10 @@ static long double round_to(const struct binary *b, const struct format *f) {
 }
 
 
-/* --- Hexadecimal ----------------------------------------------------------------------------------------- */
+/* --- Hexadecimal ----------------------------------------------------------------------------- */
 
-/* An exponent behind its letter is added to *to, far beyond any range at most. NULL: there are no digits. */
+/* An exponent behind its letter is added to *to, far beyond any range at most. NULL: there are no
+ * digits. */
 static const char *read_exponent(const char *s, int *to) {
     bool negative = *s == '-';
     int n = 0;
@@ -134,7 +136,8 @@ static const char *read_hex(const char *s, struct binary *to) {
             continue;
         }
         if (!isxdigit((unsigned char)*s)) break;
-        unsigned digit = isdigit((unsigned char)*s) ? (unsigned)*s - '0' : (unsigned)tolower((unsigned char)*s) - 'a' + 10;
+        unsigned c = (unsigned)tolower((unsigned char)*s);
+        unsigned digit = c <= '9' ? c - '0' : c - 'a' + 10;
         bool full = wide >> 124;
         any = true;
         if (!full) wide = wide << 4 | digit;
@@ -147,7 +150,7 @@ static const char *read_hex(const char *s, struct binary *to) {
     return end ? end : s;
 }
 
-/* --- Decimal --------------------------------------------------------------------------------------------- */
+/* --- Decimal --------------------------------------------------------------------------------- */
 
 /* What was read, without its value: digits and where their point is. */
 struct text {
@@ -177,7 +180,8 @@ static int first_place(const struct text *t) {
     return (int)(s - t->digits) - 1;
 }
 
-/* Puts the digits at their places; false when all are zero. *magnitude: place of the first that is not. */
+/* Puts the digits at their places; false when all are zero. *magnitude: place of the first that is
+ * not. */
 static bool load(const struct text *t, struct decimal *d, int *magnitude) {
     int place = first_place(t) + t->exponent;
     int count = 0;
@@ -187,7 +191,7 @@ static bool load(const struct text *t, struct decimal *d, int *magnitude) {
         if (*s == '.') continue;
         if (*s != '0' && count == 0) {
             *magnitude = place;
-            if (place > 4940 || place < -4980) return true; /* out of every range: the digits do not matter */
+            if (place > 4940 || place < -4980) return true; /* out of range: digits do not matter */
             count = 1;
         }
         if (count && count++ < MAX_DIGITS) decimal_add_digit(d, place, (unsigned)(*s - '0'));
@@ -222,15 +226,19 @@ static __attribute__((noinline)) struct binary convert_slowly(const struct text 
     int magnitude = 0;
 
     if (!load(t, &d, &magnitude)) return (struct binary){.below = -2};
-    if (magnitude > 4940) return (struct binary){.mantissa = 1ull << 63, .exponent = 100000, .below = -2};
-    if (magnitude < -4980) return (struct binary){.mantissa = 1ull << 63, .exponent = -100000, .below = -2};
+    if (magnitude > 4940)
+        return (struct binary){.mantissa = 1ull << 63, .exponent = 100000, .below = -2};
+    if (magnitude < -4980)
+        return (struct binary){.mantissa = 1ull << 63, .exponent = -100000, .below = -2};
     return leading_bits(&d);
 }
 
-/* Up to 15 digits and a power of ten up to 22 are exact as doubles; one product or quotient rounds once. */
+/* Up to 15 digits and a power of ten up to 22 are exact as doubles; one product or quotient rounds
+ * once. */
 static bool convert_quickly(const struct text *t, double *to) {
-    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     uint64_t n = 0;
     int exponent = t->exponent;
     bool point = false;
@@ -249,7 +257,7 @@ static bool convert_quickly(const struct text *t, double *to) {
     return true;
 }
 
-/* --- The calls ------------------------------------------------------------------------------------------- */
+/* --- The calls ------------------------------------------------------------------------------- */
 
 /* "inf", "infinity", "nan", "nan(...)": the end, or NULL. */
 static const char *read_special(const char *s, long double *to) {

@@ -156,7 +156,8 @@ char *strsignal(int signal) {
     static char text[40];
 
     if (KNOWN(signals, signal)) return known(signals[signal]);
-    if (signal >= SIGRTMIN && signal <= SIGRTMAX) snprintf(text, sizeof text, "Real-time signal %d", signal - SIGRTMIN);
+    if (signal >= SIGRTMIN && signal <= SIGRTMAX)
+        snprintf(text, sizeof text, "Real-time signal %d", signal - SIGRTMIN);
     else snprintf(text, sizeof text, "Unknown signal %d", signal);
     return text;
 }

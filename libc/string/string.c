@@ -51,7 +51,7 @@ void *memmem(const void *hay, size_t hay_length, const void *needle, size_t n) {
     return NULL;
 }
 
-/* --- Copies ---------------------------------------------------------------------------------------------- */
+/* --- Copies ---------------------------------------------------------------------------------- */
 
 char *stpcpy(char *restrict to, const char *restrict from) {
     size_t n = strlen(from);
@@ -113,7 +113,7 @@ char *strdup(const char *s) {
     return strndup(s, strlen(s));
 }
 
-/* --- The C locale orders by bytes ------------------------------------------------------------------------ */
+/* --- The C locale orders by bytes ------------------------------------------------------------ */
 
 int strcoll(const char *a, const char *b) {
     return strcmp(a, b);
@@ -123,7 +123,7 @@ size_t strxfrm(char *restrict to, const char *restrict from, size_t size) {
     return strlcpy(to, from, size);
 }
 
-/* --- Searches -------------------------------------------------------------------------------------------- */
+/* --- Searches -------------------------------------------------------------------------------- */
 
 char *strchrnul(const char *s, int c) {
     while (*s && *s != (char)c) s++;
@@ -158,7 +158,7 @@ char *strcasestr(const char *hay, const char *needle) {
     }
 }
 
-/* --- Tokens ---------------------------------------------------------------------------------------------- */
+/* --- Tokens ---------------------------------------------------------------------------------- */
 
 char *strsep(char **restrict rest, const char *restrict separators) {
     char *token = *rest;

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * <strings.h>: without case, first bits, BSD's old names; and the two halves of a path (<libgen.h>).
+ * <strings.h>: without case, first bits, BSD's old names; and the two halves of a path
+ * (<libgen.h>).
  */
 #include <strings.h>
 
@@ -51,7 +52,7 @@ char *rindex(const char *s, int c) {
     return strrchr(s, c);
 }
 
-/* --- Paths (POSIX basename, dirname: trailing slashes do not count) -------------------------------------- */
+/* --- Paths (POSIX basename, dirname: trailing slashes do not count) -------------------------- */
 
 /* The end of the path without its trailing slashes, but never before its first character. */
 static char *without_slashes(char *path, char *end) {

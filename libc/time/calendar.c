@@ -4,8 +4,9 @@
  *
  * Between seconds since 1970 and the calendar (C17 7.27.2.3, 7.27.3). The only time zone is UTC.
  *
- * Years are counted from 1 March, so that the leap day is a year's last and a month's start is a linear
- * function of its number: 153 days in every five months from March on. 400 years are 146097 days, always.
+ * Years are counted from 1 March, so that the leap day is a year's last and a month's start is a
+ * linear function of its number: 153 days in every five months from March on. 400 years are 146097
+ * days, always.
  */
 #include <errno.h>
 #include <limits.h>
@@ -39,7 +40,8 @@ static long days_before_month(long year, long month) {
     month -= floor_div(month, 12) * 12;
     long era = floor_div(year, 400);
     long of_era = year - era * 400;
-    return era * DAYS_400 + of_era * 365 + of_era / 4 - of_era / 100 + (month * 153 + 2) / 5 - TO_1970;
+    return era * DAYS_400 + of_era * 365 + of_era / 4 - of_era / 100 + (month * 153 + 2) / 5 -
+           TO_1970;
 }
 
 struct tm *gmtime_r(const time_t *restrict when, struct tm *restrict to) {
@@ -70,8 +72,8 @@ struct tm *gmtime_r(const time_t *restrict when, struct tm *restrict to) {
 
 /* Fields may lie outside their ranges (C17 7.27.2.3); they are put right in place. */
 time_t timegm(struct tm *t) {
-    time_t when = (days_before_month(t->tm_year + 1900L, t->tm_mon) + t->tm_mday - 1) * DAY + t->tm_hour * 3600L +
-                  t->tm_min * 60L + t->tm_sec;
+    time_t when = (days_before_month(t->tm_year + 1900L, t->tm_mon) + t->tm_mday - 1) * DAY +
+                  t->tm_hour * 3600L + t->tm_min * 60L + t->tm_sec;
 
     return gmtime_r(&when, t) ? when : -1;
 }
@@ -94,7 +96,7 @@ struct tm *localtime(const time_t *when) {
     return gmtime(when);
 }
 
-/* --- ISO 8601 weeks: the week belongs to the year that its Thursday lies in ------------------------------ */
+/* --- ISO 8601 weeks: the week belongs to the year that its Thursday lies in ------------------ */
 
 void __iso_week(const struct tm *, long *year, int *week);
 void __iso_week(const struct tm *t, long *year, int *week) {

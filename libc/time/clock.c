@@ -20,7 +20,8 @@ int clock_getres(clockid_t clock, struct timespec *to) {
     return (int)sys(clock_getres, clock, to);
 }
 
-int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted, struct timespec *left) {
+int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted,
+                    struct timespec *left) {
     return (int)-raw(clock_nanosleep, clock, flags, wanted, left);
 }
 
@@ -64,7 +65,8 @@ unsigned sleep(unsigned seconds) {
 }
 
 int usleep(useconds_t microseconds) {
-    struct timespec t = {.tv_sec = microseconds / 1000000, .tv_nsec = microseconds % 1000000 * 1000};
+    struct timespec t = {.tv_sec = microseconds / 1000000,
+                         .tv_nsec = microseconds % 1000000 * 1000};
 
     return nanosleep(&t, NULL);
 }

@@ -11,9 +11,11 @@
 
 void __iso_week(const struct tm *, long *year, int *week);
 
-static const char days[][10] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-static const char months[][10] = {"January", "February", "March",     "April",   "May",      "June",
-                                  "July",    "August",   "September", "October", "November", "December"};
+static const char days[][10] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                "Thursday", "Friday", "Saturday"};
+static const char months[][10] = {"January",   "February", "March",    "April",
+                                  "May",       "June",     "July",     "August",
+                                  "September", "October",  "November", "December"};
 
 struct text {
     char *to;
@@ -115,7 +117,8 @@ static void format(struct text *t, const char *fmt, const struct tm *tm) {
     }
 }
 
-size_t strftime(char *restrict to, size_t size, const char *restrict fmt, const struct tm *restrict tm) {
+size_t strftime(char *restrict to, size_t size, const char *restrict fmt,
+                const struct tm *restrict tm) {
     struct text t = {to, size, 0};
 
     if (size) *to = '\0';

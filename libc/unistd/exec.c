@@ -22,7 +22,8 @@ int execv(const char *path, char *const argv[]) {
 }
 
 /* One try in the folder that ends at `end`; returns the error, or 0 for a name too long to try. */
-static int try_folder(const char *folder, const char *end, const char *file, char *const argv[], char *const envp[]) {
+static int try_folder(const char *folder, const char *end, const char *file, char *const argv[],
+                      char *const envp[]) {
     char path[PATH_MAX];
     size_t folder_length = (size_t)(end - folder);
     size_t file_length = strlen(file);
@@ -62,7 +63,7 @@ int execvp(const char *file, char *const argv[]) {
     return execvpe(file, argv, environ);
 }
 
-/* --- Arguments as a list: counted once, then laid out on the stack --------------------------------------- */
+/* --- Arguments as a list: counted once, then laid out on the stack --------------------------- */
 
 static size_t count_list(va_list ap) {
     size_t count = 1;

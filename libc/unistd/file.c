@@ -141,7 +141,7 @@ int isatty(int fd) {
     return ioctl(fd, TIOCGWINSZ, &size) == 0;
 }
 
-/* --- Calls whose last argument is not always there ------------------------------------------------------- */
+/* --- Calls whose last argument is not always there ------------------------------------------- */
 
 static mode_t mode_argument(int flags, va_list ap) {
     bool needed = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;

@@ -4,8 +4,8 @@
  *
  * Options of a command line (POSIX getopt; GNU's getopt_long without reordering).
  *
- * `next` points into a word of several options, -abc, at the one to be looked at; NULL or an end: take the
- * next word. Setting optind to 0 or 1 begins anew.
+ * `next` points into a word of several options, -abc, at the one to be looked at; NULL or an end:
+ * take the next word. Setting optind to 0 or 1 begins anew.
  */
 #include <getopt.h>
 
@@ -89,7 +89,8 @@ static const struct option *find_long(const struct option *list, const char *nam
     return found;
 }
 
-static int long_option(int argc, char *const argv[], const char *options, const struct option *list, int *index) {
+static int long_option(int argc, char *const argv[], const char *options, const struct option *list,
+                       int *index) {
     char *name = argv[optind++] + 2;
     char *equals = strchrnul(name, '=');
     const struct option *o = find_long(list, name, (size_t)(equals - name));
@@ -98,7 +99,8 @@ static int long_option(int argc, char *const argv[], const char *options, const 
     optarg = NULL;
     optopt = o ? o->val : 0;
     if (!o) return complain(options, "unknown option", name);
-    if (*equals && o->has_arg == no_argument) return complain(options, "option takes no argument", name);
+    if (*equals && o->has_arg == no_argument)
+        return complain(options, "option takes no argument", name);
     if (*equals) optarg = equals + 1;
     else if (o->has_arg == required_argument && !take_argument(argc, argv, equals)) {
         complain(options, "option needs an argument", name);
@@ -110,10 +112,12 @@ static int long_option(int argc, char *const argv[], const char *options, const 
     return 0;
 }
 
-int getopt_long(int argc, char *const argv[], const char *options, const struct option *list, int *index) {
+int getopt_long(int argc, char *const argv[], const char *options, const struct option *list,
+                int *index) {
     if (!at_options(argc, argv)) return -1;
     bool is_long = next == argv[optind] + 1 && *next == '-';
-    int c = is_long ? long_option(argc, argv, options, list, index) : short_option(argc, argv, options);
+    int c =
+        is_long ? long_option(argc, argv, options, list, index) : short_option(argc, argv, options);
     next_of = optind;
     return c;
 }

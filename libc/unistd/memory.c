@@ -74,7 +74,7 @@ int memfd_create(const char *name, unsigned flags) {
     return (int)sys(memfd_create, name, flags);
 }
 
-/* --- The break: the kernel answers where it is now, moved or not ----------------------------------------- */
+/* --- The break: the kernel answers where it is now, moved or not ----------------------------- */
 
 int brk(void *end) {
     if ((void *)raw(brk, end) == end) return 0;

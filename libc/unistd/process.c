@@ -16,7 +16,8 @@ pid_t fork(void) {
     return (pid_t)sys(fork);
 }
 
-/* Sharing the parent's memory until exec would need the return address kept out of it; a copy is right too. */
+/* Sharing the parent's memory until exec would need the return address kept out of it; a copy is
+ * right too. */
 pid_t vfork(void) {
     return fork();
 }

@@ -4,8 +4,8 @@
  *
  * sysconf: what is true of the system that runs, not of the one that libc was built on (POSIX).
  *
- * -1 without errno means no limit or no such feature; -1 with EINVAL a name that is not known. Where a
- * limit is a knob or a resource limit, it is asked for anew each time.
+ * -1 without errno means no limit or no such feature; -1 with EINVAL a name that is not known.
+ * Where a limit is a knob or a resource limit, it is asked for anew each time.
  */
 #include "libc/internal/start.h"
 

@@ -47,8 +47,8 @@ int get_nprocs_conf(void) {
 }
 
 static long pages(unsigned long amount, unsigned unit) {
-    return (long)(amount / (unsigned long)getpagesize() * unit + amount % (unsigned long)getpagesize() * unit /
-                                                                     (unsigned long)getpagesize());
+    return (long)(amount / (unsigned long)getpagesize() * unit +
+                  amount % (unsigned long)getpagesize() * unit / (unsigned long)getpagesize());
 }
 
 long get_phys_pages(void) {

@@ -2,10 +2,11 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * The malloc family: contents survive whatever order things are allocated and freed in; alignment; limits.
+ * The malloc family: contents survive whatever order things are allocated and freed in; alignment;
+ * limits.
  *
- * The random part keeps up to 300 blocks, each filled with a pattern of its own, and checks the pattern
- * before it frees or resizes one. MALLOC_SEED=n repeats a run.
+ * The random part keeps up to 300 blocks, each filled with a pattern of its own, and checks the
+ * pattern before it frees or resizes one. MALLOC_SEED=n repeats a run.
  */
 #include "tests/tap.h"
 
@@ -163,9 +164,11 @@ static void test_failures(void) {
     errno = 0;
     ok(!calloc(huge, 4) && errno == ENOMEM, "calloc whose product wraps: ENOMEM");
     errno = 0;
-    ok(!reallocarray(p, huge, 4) && errno == ENOMEM, "reallocarray whose product wraps: ENOMEM, and p stays");
+    ok(!reallocarray(p, huge, 4) && errno == ENOMEM,
+       "reallocarray whose product wraps: ENOMEM, and p stays");
     errno = 0;
-    ok(posix_memalign(&q, 24, 1) == EINVAL && posix_memalign(&q, 4, 1) == EINVAL && q == p && errno == 0,
+    ok(posix_memalign(&q, 24, 1) == EINVAL && posix_memalign(&q, 4, 1) == EINVAL && q == p &&
+           errno == 0,
        "posix_memalign wants a power of two that holds a pointer, and leaves errno alone");
     ok(posix_memalign(&q, 4096, huge) == ENOMEM && q == p, "posix_memalign: ENOMEM");
     errno = 0;

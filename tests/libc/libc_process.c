@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * Processes as libc shows them: start-up, thread-local variables, exit, fork, exec, wait, pipes, sysconf, folders.
+ * Processes as libc shows them: start-up, thread-local variables, exit, fork, exec, wait, pipes,
+ * sysconf, folders.
  */
 #include "tests/tap.h"
 
@@ -110,8 +111,11 @@ static __attribute__((noinline)) void smashes_stack(void) {
 
 static void test_start(char **argv) {
     ok(constructed == 43, "constructors run before main, with thread-local variables in place");
-    ok(initialised == 42 && zeroed == 0 && strcmp(aligned, "aligned") == 0 && (uintptr_t)aligned % 64 == 0, "thread-local variables");
-    ok(strcmp(program_invocation_name, argv[0]) == 0 && !strchr(program_invocation_short_name, '/'), "the program's name");
+    ok(initialised == 42 && zeroed == 0 && strcmp(aligned, "aligned") == 0 &&
+           (uintptr_t)aligned % 64 == 0,
+       "thread-local variables");
+    ok(strcmp(program_invocation_name, argv[0]) == 0 && !strchr(program_invocation_short_name, '/'),
+       "the program's name");
     ok(getauxval(AT_PAGESZ) == 4096 && getauxval(AT_ENTRY) != 0, "the auxiliary vector");
     errno = 0;
     ok(getauxval(9999) == 0 && errno == ENOENT, "getauxval of what is not there");
@@ -144,8 +148,10 @@ static void test_descriptors(void) {
     ok(poll(&p, 1, -1) == 1 && p.revents == POLLIN, "poll of a full one");
     ok(read(ends[0], s, sizeof s) == 3 && strcmp(s, "abc") == 0, "read");
     int copy = fcntl(ends[1], F_DUPFD, 100);
-    ok(copy >= 100 && close(ends[1]) == 0 && write(copy, "x", 1) == 1 && close(copy) == 0, "a copy lives on its own");
-    ok(read(ends[0], s, sizeof s) == 1 && read(ends[0], s, sizeof s) == 0 && close(ends[0]) == 0, "the end of a pipe");
+    ok(copy >= 100 && close(ends[1]) == 0 && write(copy, "x", 1) == 1 && close(copy) == 0,
+       "a copy lives on its own");
+    ok(read(ends[0], s, sizeof s) == 1 && read(ends[0], s, sizeof s) == 0 && close(ends[0]) == 0,
+       "the end of a pipe");
     fails(close(ends[0]), EBADF, "close twice");
     fails(open("/no/such/file", O_RDONLY), ENOENT, "open");
     struct stat st;
@@ -176,20 +182,28 @@ static void test_system(void) {
     getrlimit(RLIMIT_NOFILE, &files);
     is_int(sysconf(_SC_OPEN_MAX), (long)files.rlim_cur, "sysconf: files are what the limit says");
     is_int(sysconf(_SC_PAGESIZE), 4096, "sysconf: pages");
-    ok(sysinfo(&info) == 0 && sysconf(_SC_PHYS_PAGES) == (long)(info.totalram * info.mem_unit / 4096), "sysconf: memory");
-    ok(sysconf(_SC_AVPHYS_PAGES) > 0 && sysconf(_SC_AVPHYS_PAGES) < sysconf(_SC_PHYS_PAGES), "sysconf: free memory");
+    ok(sysinfo(&info) == 0 &&
+           sysconf(_SC_PHYS_PAGES) == (long)(info.totalram * info.mem_unit / 4096),
+       "sysconf: memory");
+    ok(sysconf(_SC_AVPHYS_PAGES) > 0 && sysconf(_SC_AVPHYS_PAGES) < sysconf(_SC_PHYS_PAGES),
+       "sysconf: free memory");
     cpu_set_t set;
-    ok(sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == sysconf(_SC_NPROCESSORS_ONLN), "sysconf: processors");
+    ok(sched_getaffinity(0, sizeof set, &set) == 0 &&
+           CPU_COUNT(&set) == sysconf(_SC_NPROCESSORS_ONLN),
+       "sysconf: processors");
     errno = 0;
     ok(sysconf(99999) == -1 && errno == EINVAL, "sysconf: an unknown name");
     errno = 0;
-    ok(sysconf(_SC_SHARED_MEMORY_OBJECTS) == -1 && errno == 0, "sysconf: what is not there, without an error");
+    ok(sysconf(_SC_SHARED_MEMORY_OBJECTS) == -1 && errno == 0,
+       "sysconf: what is not there, without an error");
     ok(uname(&name) == 0 && strcmp(name.machine, "x86_64") == 0, "uname");
     is_int(syscall(SYS_getpid), getpid(), "syscall");
     fails(syscall(100000), ENOSYS, "a number that no call has");
     ok(getppid() > 0 || getpid() == 1, "getppid");
     void *before = sbrk(0);
-    ok(sbrk(5000) == before && (char *)sbrk(0) == (char *)before + 5000 && brk(before) == 0 && sbrk(0) == before, "brk, sbrk");
+    ok(sbrk(5000) == before && (char *)sbrk(0) == (char *)before + 5000 && brk(before) == 0 &&
+           sbrk(0) == before,
+       "brk, sbrk");
     char folder[PATH_MAX];
     ok(getcwd(folder, sizeof folder) == folder && *folder == '/', "getcwd");
     fails(getcwd(folder, 1) ? 0 : -1, ERANGE, "getcwd: too small");
@@ -197,7 +211,8 @@ static void test_system(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc == 3 && strcmp(argv[0], "again") == 0) return strcmp(argv[2], "two words") == 0 ? 42 : 1;
+    if (argc == 3 && strcmp(argv[0], "again") == 0)
+        return strcmp(argv[2], "two words") == 0 ? 42 : 1;
     setenv("HF_SELF", argv[0], 1);
     plan(41);
     test_start(argv);

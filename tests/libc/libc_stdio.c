@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * Streams: buffering, reading, positions, errors. The files are memfd's, so that they can be written.
+ * Streams: buffering, reading, positions, errors. The files are memfd's, so that they can be
+ * written.
  */
 #include "tests/tap.h"
 
@@ -17,7 +18,8 @@
 static int new_file(const char *text) {
     int fd = memfd_create("stdio", 0);
 
-    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || lseek(fd, 0, SEEK_SET)) bail_out("no memfd");
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || lseek(fd, 0, SEEK_SET))
+        bail_out("no memfd");
     return fd;
 }
 
@@ -64,7 +66,9 @@ static void test_large_writing(void) {
     is_int(ftell(f), 10001, "ftell in the middle of writing");
     rewind(f);
     is_int(fread(back, 1, sizeof back, f), 10001, "fread of it all, and the end");
-    ok(back[0] == '-' && memcmp(back + 1, piece, 5000) == 0 && memcmp(back + 5001, piece, 5000) == 0, "nothing is lost");
+    ok(back[0] == '-' && memcmp(back + 1, piece, 5000) == 0 &&
+           memcmp(back + 5001, piece, 5000) == 0,
+       "nothing is lost");
     ok(feof(f) && !ferror(f), "feof");
     is_int(fread(back, 0, 5, f), 0, "fread of nothing");
     fclose(f);
@@ -88,8 +92,11 @@ static void test_reading(void) {
     ok(!fgets(s, sizeof s, f), "nor for fgets");
     free(line);
     ok(fseek(f, -4, SEEK_END) == 0 && !feof(f) && getc(f) == 'l', "fseek from the end");
-    ok(ungetc('X', f) == 'X' && ungetc('Y', f) == 'Y' && getc(f) == 'Y' && getc(f) == 'X' && getc(f) == 'a', "ungetc");
-    ok(fseek(f, 2, SEEK_SET) == 0 && getc(f) == 'r' && fseek(f, 1, SEEK_CUR) == 0 && getc(f) == 't', "fseek, all ways");
+    ok(ungetc('X', f) == 'X' && ungetc('Y', f) == 'Y' && getc(f) == 'Y' && getc(f) == 'X' &&
+           getc(f) == 'a',
+       "ungetc");
+    ok(fseek(f, 2, SEEK_SET) == 0 && getc(f) == 'r' && fseek(f, 1, SEEK_CUR) == 0 && getc(f) == 't',
+       "fseek, all ways");
     fails(fseek(f, -1, SEEK_SET), EINVAL, "fseek before the start");
     fails(fputc('x', f), EBADF, "writing what was opened for reading");
     fclose(f);
@@ -139,7 +146,8 @@ static const char *said(void (*speak)(FILE *), int fd_in_child) {
         exit(0);
     }
     close(ends[1]);
-    for (ssize_t got; n < sizeof s - 1 && (got = read(ends[0], s + n, sizeof s - 1 - n)) > 0;) n += (size_t)got;
+    for (ssize_t got; n < sizeof s - 1 && (got = read(ends[0], s + n, sizeof s - 1 - n)) > 0;)
+        n += (size_t)got;
     s[n] = '\0';
     close(ends[0]);
     waitpid(child, NULL, 0);
@@ -172,7 +180,9 @@ static void test_endings(void) {
     is_str(said(without_newline, STDOUT_FILENO), "at exit", "exit flushes stdout");
     is_str(said(by_quick_exit, STDOUT_FILENO), "", "quick_exit does not");
     is_str(said(by_perror, STDERR_FILENO), "why: Cannot allocate memory\n", "perror");
-    ok(strstr(said(by_warn, STDERR_FILENO), "3 things\n") && strstr(said(by_warn, STDERR_FILENO), "one: Resource"), "warn, warnx");
+    ok(strstr(said(by_warn, STDERR_FILENO), "3 things\n") &&
+           strstr(said(by_warn, STDERR_FILENO), "one: Resource"),
+       "warn, warnx");
 }
 
 static void test_allocated(void) {
@@ -181,9 +191,11 @@ static void test_allocated(void) {
 
     ok(asprintf(&s, "%d-%s", 42, "x") == 4 && strcmp(s, "42-x") == 0, "asprintf");
     free(s);
-    ok(snprintf(small, sizeof small, "%d", 123456) == 6 && strcmp(small, "123") == 0, "snprintf cuts and answers the whole length");
+    ok(snprintf(small, sizeof small, "%d", 123456) == 6 && strcmp(small, "123") == 0,
+       "snprintf cuts and answers the whole length");
     ok(snprintf(NULL, 0, "%s", "abc") == 3, "snprintf measures");
-    ok(snprintf(small, sizeof small, "%*d", INT32_MAX, 1) == -1, "a length that no int holds is an error");
+    ok(snprintf(small, sizeof small, "%*d", INT32_MAX, 1) == -1,
+       "a length that no int holds is an error");
     int fd = new_file("");
     ok(dprintf(fd, "%05.1f|%m", 2.25) > 6 && strncmp(contents(fd), "002.2|", 6) == 0, "dprintf");
     close(fd);

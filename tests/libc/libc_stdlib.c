@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * <stdlib.h> and what is near it: numbers, sorting, environment, jumps, options, chance, the calendar.
+ * <stdlib.h> and what is near it: numbers, sorting, environment, jumps, options, chance, the
+ * calendar.
  */
 #include "tests/tap.h"
 
@@ -43,12 +44,15 @@ static void test_numbers(void) {
     char *end;
 
     errno = 0;
-    ok(strtol("9223372036854775808", NULL, 10) == LONG_MAX && errno == ERANGE, "strtol above the range");
+    ok(strtol("9223372036854775808", NULL, 10) == LONG_MAX && errno == ERANGE,
+       "strtol above the range");
     errno = 0;
-    ok(strtol("-9223372036854775808", NULL, 10) == LONG_MIN && errno == 0, "strtol at its lower end");
+    ok(strtol("-9223372036854775808", NULL, 10) == LONG_MIN && errno == 0,
+       "strtol at its lower end");
     errno = 0;
     ok(strtoul("-1", NULL, 10) == ULONG_MAX && errno == 0, "strtoul turns a minus round");
-    ok(strtoul("18446744073709551616", NULL, 10) == ULONG_MAX && errno == ERANGE, "strtoul above the range");
+    ok(strtoul("18446744073709551616", NULL, 10) == ULONG_MAX && errno == ERANGE,
+       "strtoul above the range");
     ok(strtol("0x", &end, 16) == 0 && *end == 'x', "0x without digits is the 0");
     ok(strtol(" \t+0755z", &end, 0) == 0755 && *end == 'z', "base 0 sees octal");
     ok(strtol("zz", &end, 36) == 35 * 37 && strtol("12", &end, 2) == 1 && *end == '2', "bases");
@@ -56,21 +60,26 @@ static void test_numbers(void) {
     errno = 0;
     ok(strtol("1", NULL, 1) == 0 && errno == EINVAL, "base 1 is none");
     is_int(atoi("-42abc"), -42, "atoi");
-    ok(strtoimax("-5", NULL, 10) == -5 && strtoumax("5", NULL, 10) == 5 && imaxabs(-3) == 3, "intmax_t");
-    ok(div(-7, 2).quot == -3 && div(-7, 2).rem == -1 && ldiv(9, 4).rem == 1 && labs(-4) == 4, "division");
+    ok(strtoimax("-5", NULL, 10) == -5 && strtoumax("5", NULL, 10) == 5 && imaxabs(-3) == 3,
+       "intmax_t");
+    ok(div(-7, 2).quot == -3 && div(-7, 2).rem == -1 && ldiv(9, 4).rem == 1 && labs(-4) == 4,
+       "division");
     errno = 0;
     ok(strtod("1e400", NULL) > DBL_MAX && errno == ERANGE, "strtod above the range");
     errno = 0;
     ok(strtod("1e-400", NULL) == 0 && errno == ERANGE, "strtod below it");
     errno = 0;
     ok(strtod("4.9e-324", NULL) == DBL_TRUE_MIN, "the smallest number");
-    ok(strtod("0x1.8p1", &end) == 3 && !*end && strtod("infinity", &end) > DBL_MAX && !*end, "hexadecimal, infinity");
-    ok(strtod(".5e", &end) == 0.5 && *end == 'e' && strtod(".", &end) == 0 && *end == '.', "what is no number is left");
-    ok(strtof("16777217", NULL) == 16777216.0f && strtof("3.5e38", NULL) > FLT_MAX, "strtof rounds to float, once");
+    ok(strtod("0x1.8p1", &end) == 3 && !*end && strtod("infinity", &end) > DBL_MAX && !*end,
+       "hexadecimal, infinity");
+    ok(strtod(".5e", &end) == 0.5 && *end == 'e' && strtod(".", &end) == 0 && *end == '.',
+       "what is no number is left");
+    ok(strtof("16777217", NULL) == 16777216.0f && strtof("3.5e38", NULL) > FLT_MAX,
+       "strtof rounds to float, once");
     ok(round_trips(20000), "20000 doubles survive %%.17g and strtod");
 }
 
-/* --- Sorting --------------------------------------------------------------------------------------------- */
+/* --- Sorting --------------------------------------------------------------------------------- */
 
 struct item {
     int key;
@@ -115,7 +124,8 @@ static void test_sorting(void) {
     ok(right, "qsort: sizes 0 to 39 and 3000; random, risen, fallen, many equal");
     for (int i = 0; i < 64; i++) items[i].key = i * 37 % 64;
     qsort_r(items, 64, sizeof *items, backwards, &calls);
-    ok(items[0].key == 63 && items[63].key == 0 && calls > 0 && calls < 64 * 6 * 4, "qsort_r passes its argument on");
+    ok(items[0].key == 63 && items[63].key == 0 && calls > 0 && calls < 64 * 6 * 4,
+       "qsort_r passes its argument on");
     qsort(items, 64, sizeof *items, by_key);
     bool all = true;
     for (int i = 0; i < 64; i++) {
@@ -127,16 +137,18 @@ static void test_sorting(void) {
        "bsearch finds each and nothing else");
 }
 
-/* --- Environment, jumps, options ------------------------------------------------------------------------- */
+/* --- Environment, jumps, options ------------------------------------------------------------- */
 
 static void test_environment(void) {
     static char put[] = "HF_PUT=1";
 
     ok(!getenv("HF_NONE") && setenv("HF_A", "one", 0) == 0, "setenv");
     is_str(getenv("HF_A"), "one", "getenv");
-    ok(setenv("HF_A", "two", 0) == 0 && strcmp(getenv("HF_A"), "one") == 0, "setenv without overwriting");
+    ok(setenv("HF_A", "two", 0) == 0 && strcmp(getenv("HF_A"), "one") == 0,
+       "setenv without overwriting");
     ok(setenv("HF_A", "two", 1) == 0 && strcmp(getenv("HF_A"), "two") == 0, "setenv with");
-    ok(putenv(put) == 0 && (put[7] = '2', strcmp(getenv("HF_PUT"), "2") == 0), "putenv takes the string itself");
+    ok(putenv(put) == 0 && (put[7] = '2', strcmp(getenv("HF_PUT"), "2") == 0),
+       "putenv takes the string itself");
     ok(unsetenv("HF_A") == 0 && !getenv("HF_A") && getenv("HF_PUT"), "unsetenv removes just that");
     fails(setenv("A=B", "x", 1), EINVAL, "setenv: a name with =");
     fails(unsetenv(""), EINVAL, "unsetenv: no name");
@@ -147,7 +159,9 @@ static void test_environment(void) {
         kept &= setenv(name, name + 3, 1) == 0;
     }
     ok(kept && atoi(getenv("HF_0")) == 0 && atoi(getenv("HF_99")) == 99, "a hundred more");
-    ok(clearenv() == 0 && !getenv("HF_0") && setenv("HF_B", "x", 1) == 0 && environ[0] && !environ[1], "clearenv");
+    ok(clearenv() == 0 && !getenv("HF_0") && setenv("HF_B", "x", 1) == 0 && environ[0] &&
+           !environ[1],
+       "clearenv");
 }
 
 static jmp_buf out;
@@ -183,14 +197,19 @@ static void test_jumps(void) {
     }
     sigprocmask(SIG_SETMASK, NULL, &now);
     is_int(sigismember(&now, SIGUSR1), 0, "siglongjmp restores the mask");
-    ok(sigismember(&set, SIGUSR1) == 1 && sigdelset(&set, SIGUSR1) == 0 && sigismember(&set, SIGUSR1) == 0, "sets");
+    ok(sigismember(&set, SIGUSR1) == 1 && sigdelset(&set, SIGUSR1) == 0 &&
+           sigismember(&set, SIGUSR1) == 0,
+       "sets");
     fails(sigaddset(&set, 65), EINVAL, "there is no signal 65");
 }
 
 /* Runs getopt over argv and writes what it said: option, argument, and where it stopped. */
 static const char *options(int argc, char **argv, bool with_long) {
     static const struct option list[] = {
-        {"size", required_argument, NULL, 's'}, {"quiet", no_argument, NULL, 'q'}, {"maybe", optional_argument, NULL, 'm'}, {0},
+        {"size", required_argument, NULL, 's'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"maybe", optional_argument, NULL, 'm'},
+        {0},
     };
     static char said[200];
     size_t n = 0;
@@ -198,26 +217,34 @@ static const char *options(int argc, char **argv, bool with_long) {
 
     optind = 0;
     opterr = 0;
-    while ((c = with_long ? getopt_long(argc, argv, "s:qm::", list, NULL) : getopt(argc, argv, ":s:q")) != -1) {
-        n += (size_t)snprintf(said + n, sizeof said - n, "%c(%s)", c, optarg && strchr("sm", c) ? optarg : "");
+    while ((c = with_long ? getopt_long(argc, argv, "s:qm::", list, NULL)
+                          : getopt(argc, argv, ":s:q")) != -1) {
+        n += (size_t)snprintf(said + n, sizeof said - n, "%c(%s)", c,
+                              optarg && strchr("sm", c) ? optarg : "");
         if (n >= sizeof said) break;
     }
     snprintf(said + n, sizeof said - n, "@%d", optind);
     return said;
 }
 
-#define ARGS(...) (int)(sizeof((char *[]){__VA_ARGS__}) / sizeof(char *)), (char *[]){__VA_ARGS__, NULL}
+#define ARGS(...)                                                         \
+    (int)(sizeof((char *[]){__VA_ARGS__}) / sizeof(char *)), (char *[]) { \
+        __VA_ARGS__, NULL                                                 \
+    }
 
 static void test_options(void) {
     is_str(options(ARGS("t", "-q", "-s", "4", "file"), false), "q()s(4)@4", "getopt");
     is_str(options(ARGS("t", "-qs4", "-q"), false), "q()s(4)q()@3", "getopt: in one word");
     is_str(options(ARGS("t", "-q", "--", "-s"), false), "q()@3", "getopt: -- ends");
-    is_str(options(ARGS("t", "-x", "-s"), false), "?():()@3", "getopt: unknown, and an argument missing");
-    is_str(options(ARGS("t", "--size=4", "--qui", "--size", "5", "-s6", "x"), true), "s(4)q()s(5)s(6)@6", "getopt_long");
-    is_str(options(ARGS("t", "--maybe", "--maybe=1", "-m", "-m2", "--no"), true), "m()m(1)m()m(2)?()@6", "optional arguments");
+    is_str(options(ARGS("t", "-x", "-s"), false), "?():()@3",
+           "getopt: unknown, and an argument missing");
+    is_str(options(ARGS("t", "--size=4", "--qui", "--size", "5", "-s6", "x"), true),
+           "s(4)q()s(5)s(6)@6", "getopt_long");
+    is_str(options(ARGS("t", "--maybe", "--maybe=1", "-m", "-m2", "--no"), true),
+           "m()m(1)m()m(2)?()@6", "optional arguments");
 }
 
-/* --- Chance and time ------------------------------------------------------------------------------------- */
+/* --- Chance and time ------------------------------------------------------------------------- */
 
 static void test_chance(void) {
     int counts[8] = {0};
@@ -230,7 +257,8 @@ static void test_chance(void) {
     srand(5);
     ok(fair && rand() == first && first >= 0, "rand is even, and repeats for a seed");
     char a[16] = {0}, b[16] = {0};
-    ok(getentropy(a, sizeof a) == 0 && getentropy(b, sizeof b) == 0 && memcmp(a, b, sizeof a) != 0, "getentropy");
+    ok(getentropy(a, sizeof a) == 0 && getentropy(b, sizeof b) == 0 && memcmp(a, b, sizeof a) != 0,
+       "getentropy");
     fails(getentropy(a, 257), EIO, "getentropy gives at most 256 bytes");
 }
 
@@ -240,7 +268,8 @@ static void test_calendar(void) {
     char s[80];
 
     gmtime_r(&leap, &t);
-    ok(t.tm_year == 100 && t.tm_mon == 1 && t.tm_mday == 29 && t.tm_wday == 2 && t.tm_yday == 59, "29 February 2000");
+    ok(t.tm_year == 100 && t.tm_mon == 1 && t.tm_mday == 29 && t.tm_wday == 2 && t.tm_yday == 59,
+       "29 February 2000");
     strftime(s, sizeof s, "%Y-%m-%d %H:%M:%S %a %j %V", &t);
     is_str(s, "2000-02-29 00:00:00 Tue 060 09", "strftime");
     is_int(strftime(s, 5, "%Y-%m", &t), 0, "strftime that does not fit");
@@ -251,15 +280,19 @@ static void test_calendar(void) {
     }
     ok(right, "gmtime and timegm undo each other over five thousand years");
     t = (struct tm){.tm_year = 101, .tm_mon = 14, .tm_mday = 0, .tm_hour = -1};
-    ok(mktime(&t) == 1014850800 && t.tm_mon == 1 && t.tm_mday == 27 && t.tm_hour == 23, "mktime puts fields right");
+    ok(mktime(&t) == 1014850800 && t.tm_mon == 1 && t.tm_mday == 27 && t.tm_hour == 23,
+       "mktime puts fields right");
     is_str(asctime(gmtime(&leap)), "Tue Feb 29 00:00:00 2000\n", "asctime");
     struct timespec before, after;
-    ok(clock_gettime(CLOCK_MONOTONIC, &before) == 0 && nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL) == 0 &&
+    ok(clock_gettime(CLOCK_MONOTONIC, &before) == 0 &&
+           nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL) == 0 &&
            clock_gettime(CLOCK_MONOTONIC, &after) == 0 &&
            (after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec >= 1000000,
        "nanosleep sleeps at least so long");
-    is_int(clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = -1}, NULL), EINVAL, "clock_nanosleep answers the error");
-    ok(strcmp(setlocale(LC_ALL, ""), "C") == 0 && !setlocale(LC_ALL, "xx_YY") && strcmp(localeconv()->decimal_point, ".") == 0,
+    is_int(clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = -1}, NULL), EINVAL,
+           "clock_nanosleep answers the error");
+    ok(strcmp(setlocale(LC_ALL, ""), "C") == 0 && !setlocale(LC_ALL, "xx_YY") &&
+           strcmp(localeconv()->decimal_point, ".") == 0,
        "there is one locale");
 }
 

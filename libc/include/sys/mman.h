@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * <sys/mman.h>: mapping and locking memory (POSIX; mremap, mlock2, mincore, memfd_create as on Linux).
+ * <sys/mman.h>: mapping and locking memory (POSIX; mremap, mlock2, mincore, memfd_create as on
+ * Linux).
  *
  * What each lock call promises is in docs/CONTRACT.md, sections L and A.
  */
@@ -24,7 +25,7 @@
 void *mmap(void *, size_t, int prot, int flags, int fd, off_t);
 int munmap(void *, size_t);
 int mprotect(void *, size_t, int prot);
-void *mremap(void *, size_t from, size_t to, int flags, ...); /* with MREMAP_FIXED or DONTUNMAP: the new address */
+void *mremap(void *, size_t from, size_t to, int flags, ...); /* MREMAP_FIXED: where to */
 int msync(void *, size_t, int flags);
 int madvise(void *, size_t, int advice);
 int posix_madvise(void *, size_t, int advice); /* the error, not errno; never loses data */

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * <sys/resource.h>: limits and what was used (POSIX, Linux's prlimit). RLIMIT_MEMLOCK is what bounds locks;
- * ru_minflt and ru_majflt count page faults.
+ * <sys/resource.h>: limits and what was used (POSIX, Linux's prlimit). RLIMIT_MEMLOCK is what
+ * bounds locks; ru_minflt and ru_majflt count page faults.
  */
 #pragma once
 

@@ -13,7 +13,8 @@ int gettimeofday(struct timeval *restrict, void *restrict zone); /* zone: NULL *
 
 #define timerclear(t)      ((t)->tv_sec = (t)->tv_usec = 0)
 #define timerisset(t)      ((t)->tv_sec || (t)->tv_usec)
-#define timercmp(a, b, op) ((a)->tv_sec == (b)->tv_sec ? (a)->tv_usec op (b)->tv_usec : (a)->tv_sec op (b)->tv_sec)
+#define timercmp(a, b, op) \
+    ((a)->tv_sec == (b)->tv_sec ? (a)->tv_usec op(b)->tv_usec : (a)->tv_sec op(b)->tv_sec)
 #define timeradd(a, b, r)                               \
     do {                                                \
         (r)->tv_sec = (a)->tv_sec + (b)->tv_sec;        \

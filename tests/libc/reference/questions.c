@@ -2,13 +2,15 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * What a C library answers to many random questions, as text. tests/libc/reference.t builds this program
- * against our libc and against the build machine's: the two texts must be the same, byte for byte.
+ * What a C library answers to many random questions, as text. tests/libc/reference.t builds this
+ * program against our libc and against the build machine's: the two texts must be the same, byte
+ * for byte.
  *
  *     questions SEED COUNT
  *
- * Left out is what C leaves open (%p, NULL for %s, the sign of a NaN, where a rounded %La puts its point)
- * and where the other library departs from C (scanf takes "0x" and "1e+" for numbers; %#g that carries).
+ * Left out is what C leaves open (%p, NULL for %s, the sign of a NaN, where a rounded %La puts its
+ * point) and where the other library departs from C (scanf takes "0x" and "1e+" for numbers; %#g
+ * that carries).
  */
 #include <float.h>
 #include <inttypes.h>
@@ -37,26 +39,30 @@ static bool one_in(unsigned n) {
     return below(n) == 0;
 }
 
-/* --- Values that matter ---------------------------------------------------------------------------------- */
+/* --- Values that matter ---------------------------------------------------------------------- */
 
 static uint64_t integer(void) {
-    static const uint64_t edges[] = {0, 1, 7, 8, 9, 10, 99, 100, 127, 128, 255, 256, 32767, 32768, 65535, INT_MAX,
-                                     1u << 31, UINT_MAX, LONG_MAX, 1ul << 63, ULONG_MAX, ULONG_MAX - 9};
+    static const uint64_t edges[] = {
+        0,        1,        7,        8,         9,         10,           99,    100,
+        127,      128,      255,      256,       32767,     32768,        65535, INT_MAX,
+        1u << 31, UINT_MAX, LONG_MAX, 1ul << 63, ULONG_MAX, ULONG_MAX - 9};
 
     return one_in(3) ? edges[below(sizeof edges / sizeof *edges)] : next() >> below(64);
 }
 
 static double number(void) {
-    static const double edges[] = {0, 1, 0.5, 1.5, 2.5, 0.1, 9.5, 9.995, 99.5, 999999.5, 123456789, 1e15, 1e16, 1e22, 1e23,
-                                   DBL_MAX, DBL_MIN, DBL_TRUE_MIN, DBL_EPSILON, 1e-5, 1e-4, 0.00012345, 4.35, 1.005, 1e100};
+    static const double edges[] = {
+        0,           1,         0.5,  1.5,        2.5,  0.1,   9.5,     9.995,   99.5,
+        999999.5,    123456789, 1e15, 1e16,       1e22, 1e23,  DBL_MAX, DBL_MIN, DBL_TRUE_MIN,
+        DBL_EPSILON, 1e-5,      1e-4, 0.00012345, 4.35, 1.005, 1e100};
     double d;
     uint64_t bits;
 
     switch (below(6)) {
     case 0: d = edges[below(sizeof edges / sizeof *edges)]; break;
     case 1: d = (double)(int64_t)next() / (double)(1ull << below(60)); break;
-    case 2: d = (double)below(100000) / 1000; break;                     /* ties of decimal rounding */
-    case 3: d = (double)below(4096) / 4096 * (double)(1ull << below(30)); break; /* ties of binary rounding */
+    case 2: d = (double)below(100000) / 1000; break; /* ties of decimal rounding */
+    case 3: d = (double)below(4096) / 4096 * (1 << below(30)); break; /* ties of binary rounding */
     default:
         bits = next();
         memcpy(&d, &bits, sizeof d);
@@ -72,7 +78,7 @@ static long double long_number(void) {
     return l == l ? l : 1;
 }
 
-/* --- printf ---------------------------------------------------------------------------------------------- */
+/* --- printf ---------------------------------------------------------------------------------- */
 
 static char *put_spec(char *f, bool precision) {
     *f++ = '%';
@@ -102,7 +108,8 @@ static void print_integer(void) {
 
     f += sprintf(f, "%s%c", lengths[kind], "diuoxX"[below(6)]);
     *f = 0;
-    int length = kind < 3 ? snprintf(text, sizeof text, format, (int)n) : snprintf(text, sizeof text, format, n);
+    int length = kind < 3 ? snprintf(text, sizeof text, format, (int)n)
+                          : snprintf(text, sizeof text, format, n);
     show(format, text, length);
 }
 
@@ -123,7 +130,8 @@ static void print_float(void) {
 }
 
 static void print_string(void) {
-    static const char *const words[] = {"", "a", "holdfast", "a longer piece of text, with a comma"};
+    static const char *const words[] = {"", "a", "holdfast",
+                                        "a longer piece of text, with a comma"};
     char format[64], text[2048], small[9];
     const char *word = words[below(4)];
     char *f = put_spec(format, true);
@@ -138,7 +146,7 @@ static void print_string(void) {
     printf("%zu: %.8s %d\n", size, small, length);
 }
 
-/* --- Text to numbers ------------------------------------------------------------------------------------- */
+/* --- Text to numbers ------------------------------------------------------------------------- */
 
 static void make_number(char *s, size_t size) {
     size_t n = 0;
@@ -148,17 +156,28 @@ static void make_number(char *s, size_t size) {
     case 0: snprintf(s + n, size - n, "%.*g", (int)below(40), number()); return;
     case 1: snprintf(s + n, size - n, "%.*Lg", (int)below(60), long_number()); return;
     case 2: snprintf(s + n, size - n, "%.*a", (int)below(20), number()); return;
-    case 3: snprintf(s + n, size - n, "0x%" PRIx64 ".%" PRIx64 "p%d", integer(), integer(), (int)below(2400) - 1200); return;
+    case 3:
+        snprintf(s + n, size - n, "0x%" PRIx64 ".%" PRIx64 "p%d", integer(), integer(),
+                 (int)below(2400) - 1200);
+        return;
     case 4: snprintf(s + n, size - n, "%.*f", (int)below(800), number()); return;
-    case 5: snprintf(s + n, size - n, "%" PRIu64 "%" PRIu64 "e%d", next(), next(), (int)below(800) - 400); return;
-    case 6: snprintf(s + n, size - n, "%" PRIu64 ".%" PRIu64 "e%d", integer(), integer(), (int)below(40) - 20); return;
+    case 5:
+        snprintf(s + n, size - n, "%" PRIu64 "%" PRIu64 "e%d", next(), next(),
+                 (int)below(800) - 400);
+        return;
+    case 6:
+        snprintf(s + n, size - n, "%" PRIu64 ".%" PRIu64 "e%d", integer(), integer(),
+                 (int)below(40) - 20);
+        return;
     default:
-        for (size_t end = n + below(24); n < end; n++) s[n] = "00112359.eExXpPaAfF+-infINFnaN_("[below(32)];
+        for (size_t end = n + below(24); n < end; n++)
+            s[n] = "00112359.eExXpPaAfF+-infINFnaN_("[below(32)];
         s[n] = 0;
     }
 }
 
-/* Half way between two doubles exactly, a little above and a little below: where rounding twice shows. */
+/* Half way between two doubles exactly, a little above and a little below: where rounding twice
+ * shows. */
 static void make_halfway(char *s, size_t size) {
     double d = number();
     uint64_t bits;
@@ -211,7 +230,10 @@ static void scan(void) {
         snprintf(s + at, sizeof s - at, "%s%s", piece, one_in(3) ? "," : " ");
     }
     static const char *const formats[] = {
-        "%d %lf %199s %n", "%i%*[ ,]%199[a-z,]%n", "%x %hd %c %u", "%3d%x%lf", "%199[^,],%d,%lf", "%d,%d", " %c%c%c", "%u%%%d",
+        "%d %lf %199s %n", "%i%*[ ,]%199[a-z,]%n",
+        "%x %hd %c %u",    "%3d%x%lf",
+        "%199[^,],%d,%lf", "%d,%d",
+        " %c%c%c",         "%u%%%d",
     };
     unsigned f = below(8);
     int r;
@@ -225,27 +247,36 @@ static void scan(void) {
     case 6: r = sscanf(s, formats[f], &c, w, set); break;
     default: r = sscanf(s, formats[f], &u, &i); break;
     }
-    printf("scan [%s] %s: %d i%d k%d u%u h%d d%.17g n%d c%c [%s] [%s]\n", s, formats[f], r, i, k, u, h, d, n, c, w, set);
+    printf("scan [%s] %s: %d i%d k%d u%u h%d d%.17g n%d c%c [%s] [%s]\n", s, formats[f], r, i, k, u,
+           h, d, n, c, w, set);
 }
 
-/* --- The calendar ---------------------------------------------------------------------------------------- */
+/* --- The calendar ---------------------------------------------------------------------------- */
 
 static void calendar(void) {
     char text[400];
     time_t t = (time_t)next() >> (20 + below(40));
     struct tm *tm = gmtime(&t);
 
-    if (tm->tm_year > 8000 || tm->tm_year < -900) return; /* years of other than four digits differ */
-    strftime(text, sizeof text, "%a %A %b %B %c %C %d %D %e %F %g %G %H %I %j %k %l %m %M %p %r %R %s %S %T %u %U %V %w %W %x %X %y %Y %%", tm);
+    if (tm->tm_year > 8000 || tm->tm_year < -900) return; /* other than four digits: they differ */
+    strftime(text, sizeof text,
+             "%a %A %b %B %c %C %d %D %e %F %g %G %H %I %j %k %l %m %M %p %r %R %s %S %T %u %U %V "
+             "%w %W %x %X %y %Y %%",
+             tm);
     printf("%lld %s %s", (long long)t, text, asctime(tm));
-    struct tm loose = {.tm_year = (int)below(400), .tm_mon = (int)below(60) - 20, .tm_mday = (int)below(900) - 300,
-                       .tm_hour = (int)below(100) - 50, .tm_min = (int)below(1000) - 500, .tm_sec = (int)below(100000) - 50000};
+    struct tm loose = {.tm_year = (int)below(400),
+                       .tm_mon = (int)below(60) - 20,
+                       .tm_mday = (int)below(900) - 300,
+                       .tm_hour = (int)below(100) - 50,
+                       .tm_min = (int)below(1000) - 500,
+                       .tm_sec = (int)below(100000) - 50000};
     t = mktime(&loose);
     printf("%lld %d %d %d\n", (long long)t, loose.tm_wday, loose.tm_yday, loose.tm_mon);
 }
 
 int main(int argc, char **argv) {
-    static void (*const questions[])(void) = {print_integer, print_float, print_string, read_float, scan, calendar};
+    static void (*const questions[])(void) = {print_integer, print_float, print_string,
+                                              read_float,    scan,        calendar};
 
     if (argc != 3) {
         fprintf(stderr, "usage: questions SEED COUNT\n");
