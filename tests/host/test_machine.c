@@ -55,7 +55,8 @@ static void test_rights(void) {
     for (int depth = 0; depth < 4; depth++) {
         build();
         *entry(depth) &= ~2ul;
-        is_int(access_byte(FAULT_WRITE, &byte), HOST_PRESENT | HOST_WRITE | HOST_USER, "W clear at depth %d refuses a write", depth);
+        unsigned refused = HOST_PRESENT | HOST_WRITE | HOST_USER;
+        is_int(access_byte(FAULT_WRITE, &byte), refused, "W clear at depth %d refuses a write", depth);
         is_int(access_byte(FAULT_READ, &byte), 0, "but not a read");
         build();
         *entry(depth) &= ~4ul;
