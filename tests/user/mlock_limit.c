@@ -6,7 +6,7 @@
  * nobody, since root's limit does not bind.
  *
  * clauses: L10 L11 L12 B1
- * pitfalls: B14 B17
+ * pitfalls: B14 B17 B32
  */
 #include "tests/user/support.h"
 
