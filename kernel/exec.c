@@ -160,7 +160,8 @@ static int load_file(struct program *program, struct file *file, const char *pat
 
 /* An empty path with AT_EMPTY_PATH is the descriptor's own file (fexecve). */
 static int open_program(int dirfd, const char *path, unsigned flags, struct file **file) {
-    if (*path || !(flags & AT_EMPTY_PATH)) return file_open_at(dirfd, path, file);
+    if (*path) return file_open_at(dirfd, path, file);
+    if (!(flags & AT_EMPTY_PATH)) return -ENOENT;
     *file = files_get(current_process()->files, dirfd);
     return *file ? 0 : -EBADF;
 }
