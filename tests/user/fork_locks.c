@@ -50,7 +50,7 @@ int main(void) {
     is_int(s->charge, 0, "A7: has no charge");
     is_str(s->locks, "........", "A7: no lock on private memory");
     is_str(s->obj, "........", "A7: or shared memory");
-    is_str(s->later, "........", "B22: no MCL_FUTURE");
+    is_str(s->later, "........", "A7: no MCL_FUTURE");
     is_int(s->unlock, 0, "A7: can call munlock");
     is_int(s->lock, 0, "A7: can lock for itself");
     is_str(s->relocked, "##......", "A7: what it asks for");

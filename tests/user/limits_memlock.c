@@ -80,10 +80,10 @@ static void under_extremes(struct seen *s) {
     }
     is_int(e, 0, "B1: root raises hard and soft to infinity");
     for (turn = 0; turn < 4; turn++) {
-        is_int(in_child(extremes[turn], NOBODY, lock_under_extreme, s), 0, "B19: as nobody under %#lx",
+        is_int(in_child(extremes[turn], NOBODY, lock_under_extreme, s), 0, "B1: as nobody under %#lx",
                (unsigned long)extremes[turn]);
-        is_int(s->extreme[turn], 0, "B19: locks, and is charged right");
-        is_int(s->locks, 0, "B19: mlockall too");
+        is_int(s->extreme[turn], 0, "B1: locks, and is charged right");
+        is_int(s->locks, 0, "B1: mlockall too");
     }
     ok(now().rlim_cur == RLIM_INFINITY, "B1: the parent's limit is what it was");
 }

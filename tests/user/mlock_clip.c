@@ -63,13 +63,13 @@ static void stripe(char *p) {
 int main(void) {
     plan(8);
     char *p = anon(N);
-    is_int(whole_pages(p), 0, "B10: every sub-range locked, every sub-range unlocked");
+    is_int(whole_pages(p), 0, "L5: every sub-range locked, every sub-range unlocked");
     is_int(vmlck(), 0, "L3: nothing is charged afterwards");
-    is_int(odd_bytes(p), 0, "B10: odd addresses and lengths around page boundaries");
+    is_int(odd_bytes(p), 0, "L5: odd addresses and lengths around page boundaries");
     is_int(vmlck(), 0, "L5: nothing is charged afterwards");
     stripe(p);
-    is_int(whole_pages(p), 0, "B10: over regions of different protection");
-    is_int(odd_bytes(p), 0, "B10: the same with odd bytes");
+    is_int(whole_pages(p), 0, "L5: over regions of different protection");
+    is_int(odd_bytes(p), 0, "L5: the same with odd bytes");
     is_int(vmlck(), 0, "L3: nothing is charged at the end");
     ok(audit_clean(), "I3: the audit agrees");
     return done_testing();

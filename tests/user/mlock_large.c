@@ -37,7 +37,7 @@ static void one_locked(char *p) {
         wrong += mlock(p + places[i] * PG, PG) != 0 || !only(p, places[i], 1, '#', '.') || vmlck() != 1;
         wrong += munlock(p + places[i] * PG, PG) != 0 || vmlck() != 0;
     }
-    is_int(wrong, 0, "B25: one page of 512 locked: no neighbour is");
+    is_int(wrong, 0, "L1: one page of 512 locked: no neighbour is");
 }
 
 static void one_unlocked(char *p) {
@@ -50,7 +50,7 @@ static void one_unlocked(char *p) {
         wrong += p[places[i] * PG] != 3;
         wrong += mlock(p + places[i] * PG, PG) != 0 || vmlck() != HUGE;
     }
-    is_int(wrong, 0, "B7: one page of 512 unlocked: every neighbour stays locked");
+    is_int(wrong, 0, "L3: one page of 512 unlocked: every neighbour stays locked");
     is_int(faults_writing(p, HUGE), 0, "L2: and none ever faults");
     is_int(mprotect(p + 100 * PG, PG, PROT_READ), 0, "L17: one page in the middle made read-only");
     is_int(munmap(p + 200 * PG, PG), 0, "L1: another unmapped");

@@ -35,7 +35,7 @@ int main(void) {
     is_str(core_map(q, N), "11000000", "L14: what is touched comes in");
     is_int(faults_writing(q, 2), 0, "L14: and stays");
     char *big = mmap(NULL, 64 * PG, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    ok(big != MAP_FAILED, "C4: a reservation that cannot be touched");
+    ok(big != MAP_FAILED, "A4: a reservation that cannot be touched");
     if (on_holdfast()) is_int(vmlck(), N, "A4: is not charged");
     else skip(1, "Linux charges it");
     munmap(big, 64 * PG);

@@ -31,13 +31,13 @@ static void under_future(void) {
     else skip(1, "Linux charges it");
     is_int(mprotect(p + 2 * PG, 3 * PG, PROT_READ | PROT_WRITE), 0, "A4: three pages of it made accessible");
     is_str(core_map(p, N), "00111000", "A4: are brought in by mprotect");
-    is_int(faults_writing(p + 2 * PG, 3), 0, "B23: and take no fault");
+    is_int(faults_writing(p + 2 * PG, 3), 0, "L17: and take no fault");
     is_int(strspn(lock_map(p + 2 * PG, 3), "#"), 3, "A4: and are locked");
     if (on_holdfast()) is_int(vmlck(), 3, "A4: and charged");
     else skip(1, "Linux charges it all");
     is_int(mprotect(p, PG, PROT_READ), 0, "A4: one page made readable");
     if (on_holdfast()) {
-        is_int(faults_reading(p, 1), 0, "B23: takes no fault either");
+        is_int(faults_reading(p, 1), 0, "L17: takes no fault either");
         is_int(vmlck(), 4, "A4: and is charged");
     } else {
         skip(2, "Linux brings in what becomes writable alone");
@@ -72,7 +72,7 @@ int main(void) {
     under_future();
     struct seen *s = shared(sizeof *s);
     as_user(64, big_reservation, s);
-    is_int(s->current, 0, "C4: as nobody with a limit of 64 pages, under MCL_FUTURE");
+    is_int(s->current, 0, "A4: as nobody with a limit of 64 pages, under MCL_FUTURE");
     if (on_holdfast()) {
         is_int(s->map, 0, "A4: 8 MiB that cannot be touched can be reserved");
         is_int(s->open, 0, "A4: 16 pages of it be opened");

@@ -58,7 +58,7 @@ int main(void) {
     struct seen *s = shared(sizeof *s);
     is_int(as_user(32, refused, s), 0, "A3: as nobody with a limit below what is mapped");
     is_int(s->both, ENOMEM, "A3: CURRENT and FUTURE together are refused");
-    ok(!s->future_both, "B13: and FUTURE is not left on");
+    ok(!s->future_both, "A3: and FUTURE is not left on");
     is_int(s->after, 0, "A3: FUTURE alone is not judged by the limit");
     ok(s->future_after, "A3: and in force");
     is_int(s->current, ENOMEM, "A3: a refusal while it is in force");

@@ -53,7 +53,7 @@ int main(void) {
         munmap(regions[i % REGIONS] + i % 4 * (long)PG, PG);
         wrong += munlockall() != 0 || vmlck() != 0;
     }
-    is_int(wrong, 0, "B15: a hundred times, with pages unmapped in between: the count is back at 0 each time");
+    is_int(wrong, 0, "A5: a hundred times, with pages unmapped in between: the count is back at 0 each time");
     ok(audit_clean(), "I3: the audit agrees");
     return done_testing();
 }
