@@ -32,6 +32,14 @@ struct snapshot {
     struct space_stats memory;
 };
 
+/* SIG_IGN alone, as Linux shows it; what is ignored by default is not among them. */
+static uint64_t set_to_ignore(const struct signals *s) {
+    uint64_t set = 0;
+    for (int sig = 1; sig <= SIGNALS; sig++)
+        if (s->action[sig - 1].handler == 1) set |= SIGBIT(sig);
+    return set;
+}
+
 static int look(int pid, struct snapshot *s) {
     struct thread *t;
     *s = (struct snapshot){0};
@@ -44,7 +52,7 @@ static int look(int pid, struct snapshot *s) {
             if (!s->threads++) s->blocked = t->sigmask;
         }
         s->cred = p->cred, s->limits = p->limits;
-        s->pending = p->signals.pending, s->ignored = p->signals.ignored;
+        s->pending = p->signals.pending, s->ignored = set_to_ignore(&p->signals);
         s->space = p->space;
         if (s->space) space_hold(s->space);
     }
