@@ -33,7 +33,7 @@ static bool stop_active_locked(struct aio_process *ap, struct aio_request *rq) {
     rq->watchers++;
     while (rq->state != AIO_FINISHED) aio_wait_locked(ap, NO_DEADLINE, false);
     bool cancelled = rq->error == ECANCELED;
-    aio_unwatch_locked(rq);
+    aio_unwatch_locked(ap, rq);
     return cancelled;
 }
 

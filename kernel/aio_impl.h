@@ -92,6 +92,7 @@ struct aio_process {
     struct aio_list list[AIO_STATES]; /* A */
     uint64_t count[AIO_STATES];       /* A */
     uint64_t total;                   /* A: all of them */
+    struct aio_request *spare;        /* A: a freed one, kept for the next; NULL: none */
     uint64_t releases;                /* A: times that a range of the space was released */
     bool leaving;                     /* A: exit or exec: nothing more is taken up */
     bool began_last;                  /* A: the last one taken was new: now one that goes on has its turn */
@@ -104,9 +105,11 @@ struct aio_process {
 
 struct aio_ring {
     struct mutex lock;
-    struct cond work;                        /* the ring is not empty, or the hold changed, or a cancel wants its hand */
+    struct cond work;                        /* the ring is not empty, or the hold changed */
+    struct cond thaw;                        /* the hold changed, or a cancel wants a frozen hand */
     struct cond left;                        /* a process that is leaving lost its last visitor */
     TAILQ_HEAD(, aio_process) processes;     /* R */
+    unsigned idle;                           /* R: workers on `work` that nobody has woken yet */
     enum aio_hold hold;                      /* R */
     uint64_t steps;                          /* R: slices that may go under AIO_HOLD */
 };
@@ -131,7 +134,7 @@ void aio_move_locked(struct aio_request *, struct aio_process *, enum aio_state,
 void aio_end_locked(struct aio_process *, struct aio_request *, int error);
 /* The program has the result of a finished request: slot and counts go back, the memory too. */
 void aio_reap_locked(struct aio_process *, struct aio_request *);
-void aio_unwatch_locked(struct aio_request *);
+void aio_unwatch_locked(struct aio_process *, struct aio_request *);
 /* Sleep until something finishes or is reaped; as cond_wait_until. */
 int aio_wait_locked(struct aio_process *, uint64_t deadline_ns, bool interruptible);
 

@@ -17,6 +17,7 @@
 #include <asm/errno.h>
 
 #include "kernel/assert.h"
+#include "kernel/inject.h"
 #include "kernel/process.h"
 #include "kernel/trace.h"
 
@@ -132,15 +133,32 @@ void aio_move_locked(struct aio_request *rq, struct aio_process *ap, enum aio_st
 
 /* ---- a request's life ---- */
 
+/* One is kept at hand: who asks for one range after the other never builds a slab. A failure on order comes first. */
+static struct aio_request *request_alloc(struct aio_process *ap) {
+    struct aio_request *rq = ap->spare;
+    if (!rq || inject(INJECT_HEAP)) return rq ? NULL : cache_alloc(&request_cache);
+    ap->spare = NULL;
+    return rq;
+}
+
+static void request_free(struct aio_process *ap, struct aio_request *rq) {
+    rq->ask.user = 0; /* a stale pointer finds nothing */
+    if (ap->spare) cache_free(&request_cache, rq);
+    else ap->spare = rq;
+}
+
 static int enqueue_locked(struct aio_process *ap, const struct aio_ask *ask) {
     if (aio_find_locked(ap, ask->user)) return -EINVAL;
     if (!slot_take(ap)) return -EAGAIN;
-    struct aio_request *rq = cache_alloc_zero(&request_cache);
+    struct aio_request *rq = request_alloc(ap);
     if (!rq) {
         slot_give(ap);
         return -EAGAIN;
     }
     rq->ask = *ask;
+    rq->cancel = rq->begun = rq->reaped = false;
+    rq->error = 0;
+    rq->watchers = 0;
     lock_job_init(&rq->job, ap->space, ask->addr, ask->len, false, ask->privileged);
     LIST_INSERT_HEAD(bucket(ap, ask->user), rq, chain);
     list_insert(ap, rq, AIO_QUEUED, false);
@@ -170,23 +188,18 @@ void aio_end_locked(struct aio_process *ap, struct aio_request *rq, int error) {
     if (ap->waiters) cond_broadcast(&ap->changed);
 }
 
-static void request_free(struct aio_request *rq) {
-    rq->ask.user = 0; /* a stale pointer finds nothing */
-    cache_free(&request_cache, rq);
-}
-
 void aio_reap_locked(struct aio_process *ap, struct aio_request *rq) {
     ASSERT(rq->state == AIO_FINISHED && !rq->reaped);
     LIST_REMOVE(rq, chain);
     list_remove(ap, rq);
     slot_give(ap);
     rq->reaped = true;
-    if (!rq->watchers) request_free(rq);
+    if (!rq->watchers) request_free(ap, rq);
     if (ap->waiters) cond_broadcast(&ap->changed); /* who waits for this one waits for nothing now */
 }
 
-void aio_unwatch_locked(struct aio_request *rq) {
-    if (--rq->watchers == 0 && rq->reaped) request_free(rq);
+void aio_unwatch_locked(struct aio_process *ap, struct aio_request *rq) {
+    if (--rq->watchers == 0 && rq->reaped) request_free(ap, rq);
 }
 
 int aio_wait_locked(struct aio_process *ap, uint64_t deadline_ns, bool interruptible) {
@@ -206,9 +219,10 @@ static void sweep(struct aio_process *ap) {
             ASSERT(state != AIO_ACTIVE && !rq->watchers);
             list_remove(ap, rq);
             finish_job(rq, false);
-            request_free(rq);
+            request_free(ap, rq);
         }
     }
+    if (ap->spare) cache_free(&request_cache, ap->spare);
 }
 
 /* Off the list and out of the system's count in one step: the auditor sees all of it or nothing. */

@@ -29,6 +29,7 @@ struct aio_ring aio_ring;
 void aio_ring_init(void) {
     mutex_init(&aio_ring.lock, "aio_ring");
     cond_init(&aio_ring.work, "aio_work");
+    cond_init(&aio_ring.thaw, "aio_thaw");
     cond_init(&aio_ring.left, "aio_left");
     TAILQ_INIT(&aio_ring.processes);
 }
@@ -42,7 +43,15 @@ bool aio_takeable_locked(const struct aio_process *ap) {
 static void put_on(struct aio_process *ap) {
     TAILQ_INSERT_TAIL(&aio_ring.processes, ap, ring);
     __atomic_store_n(&ap->on_ring, true, __ATOMIC_RELAXED);
+    if (!aio_ring.idle) return;
+    aio_ring.idle--;
     cond_signal(&aio_ring.work);
+}
+
+/* Every worker looks again. */
+static void wake_all(void) {
+    aio_ring.idle = 0;
+    cond_broadcast(&aio_ring.work);
 }
 
 static void take_off(struct aio_process *ap) {
@@ -73,7 +82,10 @@ struct aio_process *aio_ring_next(struct aio_process *former, bool may_wait) {
     struct aio_process *ap = NULL;
     mutex_lock(&aio_ring.lock);
     if (former) leave(former);
-    while (!may_go() && may_wait) cond_wait(&aio_ring.work, &aio_ring.lock);
+    while (!may_go() && may_wait) {
+        aio_ring.idle++;
+        cond_wait(&aio_ring.work, &aio_ring.lock);
+    }
     if (may_go()) {
         ap = TAILQ_FIRST(&aio_ring.processes);
         take_off(ap);
@@ -88,7 +100,7 @@ void aio_ring_quit(struct aio_process *ap) {
     mutex_lock(&aio_ring.lock);
     ASSERT(ap->leaving);
     if (ap->on_ring) take_off(ap);
-    cond_broadcast(&aio_ring.work); /* a visitor may be frozen */
+    cond_broadcast(&aio_ring.thaw); /* a visitor may be frozen */
     while (ap->visitors) cond_wait(&aio_ring.left, &aio_ring.lock);
     mutex_unlock(&aio_ring.lock);
 }
@@ -99,13 +111,13 @@ void aio_ring_freeze(const struct aio_request *rq) {
     if (__atomic_load_n(&aio_ring.hold, __ATOMIC_RELAXED) != AIO_FREEZE) return;
     mutex_lock(&aio_ring.lock);
     while (aio_ring.hold == AIO_FREEZE && !__atomic_load_n(&rq->cancel, __ATOMIC_ACQUIRE))
-        cond_wait(&aio_ring.work, &aio_ring.lock);
+        cond_wait(&aio_ring.thaw, &aio_ring.lock);
     mutex_unlock(&aio_ring.lock);
 }
 
 void aio_ring_thaw(void) {
     mutex_lock(&aio_ring.lock);
-    cond_broadcast(&aio_ring.work);
+    cond_broadcast(&aio_ring.thaw);
     mutex_unlock(&aio_ring.lock);
 }
 
@@ -113,7 +125,8 @@ void aio_set_hold(enum aio_hold hold) {
     mutex_lock(&aio_ring.lock);
     __atomic_store_n(&aio_ring.hold, hold, __ATOMIC_RELAXED);
     aio_ring.steps = 0;
-    cond_broadcast(&aio_ring.work);
+    wake_all();
+    cond_broadcast(&aio_ring.thaw);
     mutex_unlock(&aio_ring.lock);
 }
 
@@ -124,7 +137,7 @@ enum aio_hold aio_get_hold(void) {
 void aio_set_steps(uint64_t n) {
     mutex_lock(&aio_ring.lock);
     aio_ring.steps = n;
-    cond_broadcast(&aio_ring.work);
+    wake_all();
     mutex_unlock(&aio_ring.lock);
 }
 

@@ -27,14 +27,15 @@
 /* A relative timeout at a user address (0: none) as a deadline of the monotonic clock, and whether it is 0 s. */
 static int decode_timeout(uint64_t user, uint64_t *deadline, bool *poll) {
     struct __kernel_timespec ts;
-    uint64_t now = clock_now();
     *deadline = NO_DEADLINE;
     *poll = false;
     if (!user) return 0;
     if (copyin(&ts, user, sizeof ts)) return -EFAULT;
     if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= NSEC) return -EINVAL;
     *poll = ts.tv_sec == 0 && ts.tv_nsec == 0;
-    if ((uint64_t)ts.tv_sec < (NO_DEADLINE - now) / NSEC - 1) *deadline = now + (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
+    uint64_t now = clock_now();
+    if ((uint64_t)ts.tv_sec < (NO_DEADLINE - now) / NSEC - 1)
+        *deadline = now + (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
     return 0;
 }
 
@@ -46,6 +47,7 @@ enum outlook { NOTHING, PENDING, READY };
 static enum outlook look_locked(struct aio_process *ap, const uint64_t *names, uint64_t n) {
     enum outlook best = NOTHING;
     for (uint64_t i = 0; i < n; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): copyin filled it */
         const struct aio_request *rq = names[i] ? aio_find_locked(ap, names[i]) : NULL;
         if (rq && rq->state == AIO_FINISHED) return READY;
         if (rq) best = PENDING;

@@ -107,6 +107,7 @@ static void put_back(struct aio_process *ap, struct aio_request *rq, int result,
     else if (goes_on) park_locked(ap, rq, seen);
     else aio_end_locked(ap, rq, -result);
     aio_ring_update_locked(ap);
+    __atomic_fetch_add(&slices, 1, __ATOMIC_RELAXED); /* under the lock: whoever sees the one sees the other */
     mutex_unlock(&ap->lock);
 }
 
@@ -117,7 +118,6 @@ void aio_serve(struct aio_process *ap) {
     uint64_t seen = __atomic_load_n(&ap->releases, __ATOMIC_SEQ_CST);
     int result = slice(rq, ap);
     put_back(ap, rq, result, seen);
-    __atomic_fetch_add(&slices, 1, __ATOMIC_RELAXED);
 }
 
 static void worker(void *arg) {

@@ -134,8 +134,8 @@ static void ostype(char *to, size_t size) {
 /* ---- the auditor, and failures on order ---- */
 
 static const char *audit(void) {
-    const char *wrong = mm_audit();
-    return wrong ? wrong : aio_audit();
+    const char *wrong = aio_audit(); /* first: it is exact whatever goes on */
+    return wrong ? wrong : mm_audit();
 }
 
 static uint64_t get_audit(void) {

@@ -43,7 +43,12 @@ static bool no_memory;
 static void *fake_alloc(size_t size) {
     if (no_memory) return NULL;
     blocks++;
-    return calloc(1, size);
+    return memset(malloc(size), 0x5a, size); /* nothing may count on zeroes */
+}
+
+static void *fake_alloc_zero(size_t size) {
+    void *p = fake_alloc(size);
+    return p ? memset(p, 0, size) : NULL;
 }
 
 static void fake_free(void *p) {
@@ -141,10 +146,11 @@ static void fake_drop(struct space *s) {
     s->refs--;
 }
 
-#define heap_alloc_zero         fake_alloc
+#define heap_alloc_zero         fake_alloc_zero
+#define inject(site)            ((site) == INJECT_HEAP && no_memory)
 #define heap_free               fake_free
 #define cache_init(c, n, s)     ((void)(c))
-#define cache_alloc_zero(c)     fake_alloc(((void)(c), sizeof(struct aio_request)))
+#define cache_alloc(c)          fake_alloc(((void)(c), sizeof(struct aio_request)))
 #define cache_free(c, p)        fake_free(((void)(c), (p)))
 #define lock_job_init           fake_init
 #define lock_job_begin          fake_begin

@@ -136,6 +136,16 @@ static void run(uint64_t seed) {
     _exit(0);
 }
 
+/* While spaces come and go, the auditor's sums over all of them are not exact; the requests' always are. */
+static int requests_do_not_add_up(void) {
+    char text[256] = "";
+    size_t len = sizeof text;
+    sysctlbyname("debug.audit_text", text, &len, NULL, 0);
+    if (strncmp(text, "I5", 2) != 0) return 0;
+    diag("%s", text);
+    return 1;
+}
+
 int main(int argc, char **argv) {
     pid_t pids[PROCESSES];
     uint64_t seed = argc > 1 ? strtoul(argv[1], NULL, 10) : (uint64_t)time(NULL);
@@ -152,7 +162,7 @@ int main(int argc, char **argv) {
     }
     int dirty = 0;
     for (int i = 0; i < 50; i++) {
-        dirty += knob("debug.audit") != 0;
+        dirty += requests_do_not_add_up();
         sched_yield();
     }
     is_int(dirty, 0, "I5: fifty audits amid it all are clean");
