@@ -61,10 +61,21 @@ void *memset(void *s, int c, size_t n) {
     return s;
 }
 
+static uint64_t load(const unsigned char *p) {
+    uint64_t word;
+
+    __builtin_memcpy(&word, p, sizeof word);
+    return word;
+}
+
 int memcmp(const void *a, const void *b, size_t n) {
     const unsigned char *p = a;
     const unsigned char *q = b;
 
+    for (; n >= 8 && load(p) == load(q); n -= 8) {
+        p += 8;
+        q += 8;
+    }
     for (; n && *p == *q; n--) {
         p++;
         q++;

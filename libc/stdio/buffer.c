@@ -31,17 +31,23 @@ static bool refuse(FILE *f) {
     return false;
 }
 
-/* What was read ahead goes back to the file, where the file can go back. */
-static void drop_read_ahead(FILE *f) {
-    if (f->fd >= 0 && f->end > f->next) raw(lseek, f->fd, f->next - f->end, SEEK_CUR);
+static void rest(FILE *f) {
     f->next = f->end = NULL;
     f->state = AT_REST;
+}
+
+/* What was read ahead goes back to the file. A pipe cannot take it back, so there it stays. */
+static void give_back(FILE *f) {
+    if (f->end == f->next || raw(lseek, f->fd, f->next - f->end, SEEK_CUR) >= 0) rest(f);
 }
 
 bool __begin_writing(FILE *f) {
     if (f->state == WRITING) return true;
     if (!f->writable) return refuse(f);
-    if (f->state == READING) drop_read_ahead(f);
+    if (f->state == READING) {
+        give_back(f);
+        rest(f);
+    }
     choose_buffer(f);
     f->next = f->buffer + UNGET;
     f->state = WRITING;
@@ -113,7 +119,7 @@ int fflush(FILE *f) {
 
     if (f) {
         if (f->state == WRITING) return __flush_writing(f);
-        if (f->state == READING) drop_read_ahead(f);
+        if (f->state == READING) give_back(f);
         return 0;
     }
     for (f = __open_files; f; f = f->following)

@@ -154,6 +154,7 @@ int setvbuf(FILE *restrict f, char *restrict buffer, int mode, size_t size) {
         return EOF;
     }
     fflush(f);
+    if (f->state != AT_REST) return EOF; /* bytes from a pipe are in the old buffer */
     f->mode = mode;
     bool theirs = mode != _IONBF && buffer && size > 2 * UNGET;
     if (theirs || mode == _IONBF || f->buffer == f->tiny) {

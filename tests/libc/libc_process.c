@@ -29,6 +29,7 @@
 static __thread int initialised = 42;
 static __thread int zeroed;
 static __thread _Alignas(64) char aligned[100] = "aligned";
+static __thread char large[5000]; /* more than libc keeps room for */
 static int constructed;
 
 static __attribute__((constructor)) void construct(void) {
@@ -111,7 +112,8 @@ static __attribute__((noinline)) void smashes_stack(void) {
 
 static void test_start(char **argv) {
     ok(constructed == 43, "constructors run before main, with thread-local variables in place");
-    ok(initialised == 42 && zeroed == 0 && strcmp(aligned, "aligned") == 0 &&
+    large[4999] = 1;
+    ok(large[0] == 0 && initialised == 42 && zeroed == 0 && strcmp(aligned, "aligned") == 0 &&
            (uintptr_t)aligned % 64 == 0,
        "thread-local variables");
     ok(strcmp(program_invocation_name, argv[0]) == 0 && !strchr(program_invocation_short_name, '/'),

@@ -116,6 +116,21 @@ static void test_both_ways(void) {
     fclose(f);
 }
 
+/* A pipe's stream that was peeked into loses nothing by fflush or a seek that fails. */
+static void test_pipe(void) {
+    int ends[2];
+    char s[8] = "";
+
+    if (pipe(ends) || write(ends[1], "abcdef", 6) != 6 || close(ends[1])) bail_out("no pipe");
+    FILE *f = fdopen(ends[0], "r");
+    ok(getc(f) == 'a' && fflush(f) == 0 && getc(f) == 'b', "fflush keeps what a pipe cannot take back");
+    fails(fseek(f, 0, SEEK_SET), ESPIPE, "fseek in a pipe");
+    is_int(setvbuf(f, NULL, _IONBF, 0), EOF, "setvbuf too late");
+    is_int(fread(s, 1, sizeof s, f), 4, "and nothing is lost");
+    is_str(s, "cdef", "by either");
+    fclose(f);
+}
+
 static void test_modes(void) {
     errno = 0;
     ok(!fopen("/", "q") && errno == EINVAL, "fopen: an unknown mode");
@@ -202,12 +217,13 @@ static void test_allocated(void) {
 }
 
 int main(void) {
-    plan(49);
+    plan(54);
     test_writing();
     test_large_writing();
     test_reading();
     test_both_ways();
     test_modes();
+    test_pipe();
     test_endings();
     test_allocated();
     return done_testing();
