@@ -115,13 +115,17 @@ struct aio_ring {
 };
 extern struct aio_ring aio_ring;
 
-/* ---- aio_queue.c: a process's requests ---- */
+/* ---- aio_process.c: from the first request of a process to its end ---- */
 
-void aio_queue_init(void);
+void aio_process_init(void);
 /* The process's, made if need be; NULL: no memory. By the process itself. */
 struct aio_process *aio_process_get(struct process *);
 /* Without making it: NULL if there never was a request. */
 struct aio_process *aio_process_peek(struct process *);
+
+/* ---- aio_queue.c: a process's requests ---- */
+
+void aio_queue_init(void);
 /* A new, queued request: 0, -EINVAL (already outstanding), -EAGAIN (no slot, no memory); a failure leaves no trace. */
 int aio_enqueue(struct aio_process *, const struct aio_ask *);
 struct aio_request *aio_find_locked(struct aio_process *, uint64_t user);
@@ -137,6 +141,12 @@ void aio_reap_locked(struct aio_process *, struct aio_request *);
 void aio_unwatch_locked(struct aio_process *, struct aio_request *);
 /* Sleep until something finishes or is reaped; as cond_wait_until. */
 int aio_wait_locked(struct aio_process *, uint64_t deadline_ns, bool interruptible);
+
+/* The process ends and nobody else sees its requests any more: undo and free all. Their slots stay taken. */
+void aio_sweep(struct aio_process *);
+void aio_slots_give(uint64_t n);
+uint64_t aio_slots_taken(void); /* in the system */
+uint64_t aio_accepted(void);    /* submissions since boot */
 
 static inline uint64_t aio_running_locked(const struct aio_process *ap) {
     return ap->count[AIO_READY] + ap->count[AIO_ACTIVE];

@@ -32,51 +32,8 @@ static struct cache request_cache;
 static uint64_t aio_total;    /* atomic: slots given out in the system */
 static uint64_t accepted;     /* atomic: since boot */
 
-static struct {
-    struct mutex lock;
-    LIST_HEAD(, aio_process) list; /* L */
-} aio_all;
-
 void aio_queue_init(void) {
     cache_init(&request_cache, "aio_request", sizeof(struct aio_request));
-    mutex_init(&aio_all.lock, "aio_all");
-    LIST_INIT(&aio_all.list);
-    aio_ring_init();
-}
-
-/* ---- the process's part ---- */
-
-struct aio_process *aio_process_peek(struct process *p) {
-    return __atomic_load_n(&p->aio, __ATOMIC_ACQUIRE);
-}
-
-static struct aio_process *process_create(struct process *p) {
-    struct aio_process *ap = heap_alloc_zero(sizeof *ap);
-    if (!ap) return NULL;
-    mutex_init(&ap->lock, "aio_process");
-    cond_init(&ap->changed, "aio_changed");
-    for (int i = 0; i < AIO_STATES; i++) TAILQ_INIT(&ap->list[i]);
-    ap->process = p;
-    ap->space = p->space;
-    space_hold(ap->space);
-    return ap;
-}
-
-struct aio_process *aio_process_get(struct process *p) {
-    struct aio_process *ap = aio_process_peek(p), *none = NULL;
-    if (ap) return ap;
-    ap = process_create(p);
-    if (!ap) return NULL;
-    if (!__atomic_compare_exchange_n(&p->aio, &none, ap, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-        space_drop(ap->space); /* another thread of the process was first */
-        heap_free(ap);
-        return none;
-    }
-    mutex_lock(&aio_all.lock);
-    LIST_INSERT_HEAD(&aio_all.list, ap, all);
-    mutex_unlock(&aio_all.lock);
-    space_on_release(ap->space, aio_released, ap);
-    return ap;
 }
 
 /* ---- slots ---- */
@@ -209,10 +166,7 @@ int aio_wait_locked(struct aio_process *ap, uint64_t deadline_ns, bool interrupt
     return err;
 }
 
-/* ---- the end of the process ---- */
-
-/* Nobody else sees it any more; its slots have been given back. */
-static void sweep(struct aio_process *ap) {
+void aio_sweep(struct aio_process *ap) {
     struct aio_request *rq;
     for (int state = 0; state < AIO_STATES; state++) {
         while ((rq = TAILQ_FIRST(&ap->list[state]))) {
@@ -225,113 +179,14 @@ static void sweep(struct aio_process *ap) {
     if (ap->spare) cache_free(&request_cache, ap->spare);
 }
 
-/* Off the list and out of the system's count in one step: the auditor sees all of it or nothing. */
-static void forget(struct aio_process *ap) {
-    mutex_lock(&aio_all.lock);
-    LIST_REMOVE(ap, all);
-    __atomic_fetch_sub(&aio_total, ap->total, __ATOMIC_RELAXED);
-    mutex_unlock(&aio_all.lock);
+void aio_slots_give(uint64_t n) {
+    __atomic_fetch_sub(&aio_total, n, __ATOMIC_RELAXED);
 }
 
-void aio_process_exit(struct process *p) {
-    struct aio_process *ap = aio_process_peek(p);
-    struct aio_request *rq;
-    if (!ap) return;
-    mutex_lock(&ap->lock);
-    ap->leaving = true;
-    TAILQ_FOREACH(rq, &ap->list[AIO_ACTIVE], link) __atomic_store_n(&rq->cancel, true, __ATOMIC_RELEASE);
-    mutex_unlock(&ap->lock);
-    aio_ring_quit(ap);
-    forget(ap);
-    space_on_release(ap->space, NULL, NULL); /* before the sweep releases ranges */
-    sweep(ap);
-    __atomic_store_n(&p->aio, NULL, __ATOMIC_RELEASE);
-    space_drop(ap->space);
-    heap_free(ap);
+uint64_t aio_slots_taken(void) {
+    return __atomic_load_n(&aio_total, __ATOMIC_RELAXED);
 }
 
-void aio_process_exec(struct process *p) {
-    aio_process_exit(p);
-}
-
-/* ---- what there is to set and to see ---- */
-
-void aio_set_limit(uint64_t *field, uint64_t value) {
-    struct aio_process *ap;
-    __atomic_store_n(field, value, __ATOMIC_RELAXED);
-    mutex_lock(&aio_all.lock);
-    LIST_FOREACH(ap, &aio_all.list, all) {
-        mutex_lock(&ap->lock);
-        aio_ring_update_locked(ap);
-        mutex_unlock(&ap->lock);
-    }
-    mutex_unlock(&aio_all.lock);
-}
-
-void aio_get_stats(struct aio_stats *s) {
-    struct aio_process *ap;
-    *s = (struct aio_stats){
-        .requests = __atomic_load_n(&aio_total, __ATOMIC_RELAXED),
-        .accepted = __atomic_load_n(&accepted, __ATOMIC_RELAXED),
-        .slices = aio_slices_done(),
-        .cancels = aio_cancels_asked(),
-    };
-    mutex_lock(&aio_all.lock);
-    LIST_FOREACH(ap, &aio_all.list, all) {
-        mutex_lock(&ap->lock);
-        s->processes++;
-        s->queued += ap->count[AIO_QUEUED];
-        s->parked += ap->count[AIO_PARKED];
-        s->running += aio_running_locked(ap);
-        s->active += ap->count[AIO_ACTIVE];
-        s->finished += ap->count[AIO_FINISHED];
-        mutex_unlock(&ap->lock);
-    }
-    mutex_unlock(&aio_all.lock);
-}
-
-static bool hashed_once(struct aio_process *ap, const struct aio_request *rq) {
-    return aio_find_locked(ap, rq->ask.user) == rq;
-}
-
-static const char *audit_request(struct aio_process *ap, const struct aio_request *rq, enum aio_state state) {
-    if (rq->state != state) return "I5: an asynchronous request is on the list of another state";
-    if (!hashed_once(ap, rq)) return "I5: an asynchronous request cannot be found by its name";
-    if (state == AIO_READY && !rq->begun) return "I5: a request waits for a slice but never began";
-    if (state != AIO_READY && state != AIO_ACTIVE && rq->begun) return "I5: a request that is not running holds a range";
-    return NULL;
-}
-
-static const char *audit_process(struct aio_process *ap) {
-    uint64_t all = 0;
-    const struct aio_request *rq;
-    for (int state = 0; state < AIO_STATES; state++) {
-        uint64_t n = 0;
-        TAILQ_FOREACH(rq, &ap->list[state], link) {
-            const char *wrong = audit_request(ap, rq, state);
-            if (wrong) return wrong;
-            n++;
-        }
-        if (n != ap->count[state]) return "I5: a process's count of asynchronous requests is not its list's length";
-        all += n;
-    }
-    if (all != ap->total) return "I5: a process's asynchronous requests are not the sum of their states";
-    if (ap->on_ring && ap->leaving) return "I5: an ending process waits for a worker";
-    return NULL;
-}
-
-const char *aio_audit(void) {
-    struct aio_process *ap;
-    const char *wrong = NULL;
-    uint64_t all = 0;
-    mutex_lock(&aio_all.lock);
-    LIST_FOREACH(ap, &aio_all.list, all) mutex_lock(&ap->lock);
-    LIST_FOREACH(ap, &aio_all.list, all) {
-        if (!wrong) wrong = audit_process(ap);
-        all += ap->total;
-    }
-    if (!wrong && all != aio_total) wrong = "I5: the processes' asynchronous requests do not sum to the system's";
-    LIST_FOREACH(ap, &aio_all.list, all) mutex_unlock(&ap->lock);
-    mutex_unlock(&aio_all.lock);
-    return wrong;
+uint64_t aio_accepted(void) {
+    return __atomic_load_n(&accepted, __ATOMIC_RELAXED);
 }

@@ -132,7 +132,9 @@ static void worker(void *arg) {
 }
 
 void aio_init(void) {
+    aio_process_init();
     aio_queue_init();
+    aio_ring_init();
     for (int i = 0; i < WORKERS; i++) {
         if (!thread_create_kernel("aio", worker, NULL)) panic("no memory for the threads of asynchronous requests");
     }

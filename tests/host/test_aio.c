@@ -161,6 +161,7 @@ static void fake_drop(struct space *s) {
 #define space_drop              fake_drop
 #define thread_create_kernel(name, fn, arg) ((void)(fn), (struct thread *)NULL)
 
+#include "kernel/aio_process.c"
 #include "kernel/aio_queue.c"
 #include "kernel/aio_ring.c"
 #include "kernel/aio_worker.c"
@@ -576,7 +577,9 @@ static void test_random(uint64_t from) {
 int main(void) {
     const char *given = getenv("SEED");
     uint64_t start = given && *given ? strtoul(given, NULL, 10) : 1;
+    aio_process_init();
     aio_queue_init();
+    aio_ring_init();
     test_order();
     test_turns();
     test_running_limit();

@@ -104,7 +104,8 @@ static void many(void) {
     struct aiocb *done;
     int good = 0;
     for (size_t i = 0; i < MAX_PER_PROC; i++) must_submit(&cbs[i], p + i % 8 * PG, PG);
-    for (size_t i = 0; i < MAX_PER_PROC; i++) good += aio_waitcomplete(&done, NULL) == 0 && done >= cbs && done < cbs + MAX_PER_PROC;
+    for (size_t i = 0; i < MAX_PER_PROC; i++)
+        good += aio_waitcomplete(&done, NULL) == 0 && done >= cbs && done < cbs + MAX_PER_PROC;
     is_int(good, MAX_PER_PROC, "W2: as many results as requests");
     nothing_there("all of them are taken");
     munlock(p, 8 * PG);

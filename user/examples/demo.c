@@ -221,7 +221,8 @@ static void by_request_cancelled(void) {
          answer == AIO_CANCELED ? "AIO_CANCELED" : answer == AIO_ALLDONE ? "AIO_ALLDONE" : "AIO_NOTCANCELED");
     ends_in(ECANCELED, aio_return(&cb), "aio_return");
     show(p, BIG);
-    line(knob("vm.stats.locked") == 0, "pages of it that are locked: all or nothing", "%lu", (unsigned long)knob("vm.stats.locked"));
+    unsigned long locked = (unsigned long)knob("vm.stats.locked");
+    line(locked == 0, "pages of it that are locked: all or nothing", "%lu", locked);
     munmap(p, BIG);
 }
 
@@ -294,8 +295,8 @@ static void with_too_many_requests(void) {
     int accepted = 0;
     while (accepted < 300 && ask(&cbs[accepted], p, PAGE) == 0) accepted++;
     int error = errno;
-    line(accepted == (int)knob("vfs.aio.max_aio_queue_per_proc") && error == EAGAIN, "requests until the queue is full", "%d, then %s",
-         accepted, error_name(error));
+    bool exact = accepted == (int)knob("vfs.aio.max_aio_queue_per_proc");
+    line(exact && error == EAGAIN, "requests until the queue is full", "%d, then %s", accepted, error_name(error));
     /* exits with all of them outstanding */
 }
 
