@@ -37,7 +37,7 @@ static long arg_max(void) {
 
 /* A kernel without the knob has no such requests, so no limit on them either. */
 static long knob(const char *name) {
-    int value;
+    long value;
     size_t size = sizeof value;
     int before = errno;
 

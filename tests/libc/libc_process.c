@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysctl.h>
 #include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
@@ -176,6 +177,15 @@ static bool lists_folder(const char *path) {
     return closedir(d) == 0 && own && count == 0;
 }
 
+/* Where there is no such knob (Linux), there is no such limit. */
+static bool requests_are_bounded_as_the_knob_says(void) {
+    long value = -1;
+    size_t size = sizeof value;
+
+    if (sysctlbyname("vfs.aio.max_aio_queue", &value, &size, NULL, 0)) value = -1;
+    return sysconf(_SC_AIO_MAX) == value;
+}
+
 static void test_system(void) {
     struct rlimit files;
     struct sysinfo info;
@@ -193,6 +203,7 @@ static void test_system(void) {
     ok(sched_getaffinity(0, sizeof set, &set) == 0 &&
            CPU_COUNT(&set) == sysconf(_SC_NPROCESSORS_ONLN),
        "sysconf: processors");
+    ok(requests_are_bounded_as_the_knob_says(), "sysconf: asynchronous requests");
     errno = 0;
     ok(sysconf(99999) == -1 && errno == EINVAL, "sysconf: an unknown name");
     errno = 0;
@@ -216,7 +227,7 @@ int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[0], "again") == 0)
         return strcmp(argv[2], "two words") == 0 ? 42 : 1;
     setenv("HF_SELF", argv[0], 1);
-    plan(41);
+    plan(42);
     test_start(argv);
     test_endings();
     test_descriptors();

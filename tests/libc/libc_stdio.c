@@ -131,6 +131,20 @@ static void test_pipe(void) {
     fclose(f);
 }
 
+static void test_scanning(void) {
+    int fd = new_file("12 0x1f,word;rest\n-7");
+    FILE *f = fdopen(fd, "r");
+    int a = 0, b = 0, at = 0;
+    char word[8] = "";
+
+    ok(fscanf(f, "%d %i,%7[a-z]%n", &a, &b, word, &at) == 3 && a == 12 && b == 31 && at == 12,
+       "fscanf, field by field");
+    ok(strcmp(word, "word") == 0 && getc(f) == ';', "and the stream goes on behind them");
+    ok(fscanf(f, "%d", &a) == 0 && getc(f) == 'r', "what does not match stays");
+    ok(fscanf(f, "%*s%d", &a) == 1 && a == -7 && fscanf(f, "%d", &a) == EOF, "the end");
+    fclose(f);
+}
+
 static void test_modes(void) {
     errno = 0;
     ok(!fopen("/", "q") && errno == EINVAL, "fopen: an unknown mode");
@@ -217,12 +231,13 @@ static void test_allocated(void) {
 }
 
 int main(void) {
-    plan(54);
+    plan(58);
     test_writing();
     test_large_writing();
     test_reading();
     test_both_ways();
     test_modes();
+    test_scanning();
     test_pipe();
     test_endings();
     test_allocated();
