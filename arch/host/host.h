@@ -58,6 +58,8 @@ unsigned mmu_access(vaddr_t va, int access, void **byte);
 void mmu_speculate(vaddr_t va);
 /* Does the TLB hold a translation for va? */
 bool mmu_cached(vaddr_t va);
+/* Does it hold one that refuses what the tables by now allow? One more fault, then; on a locked page a bug (contract L2). */
+bool mmu_refuses(vaddr_t va);
 /* How many cached translations grant more than the tables, or another frame. Not zero with no flush under way: a bug. */
 unsigned mmu_stale(void);
 /* Ends the test with the first stale translation, if there is one. */

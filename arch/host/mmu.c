@@ -185,6 +185,13 @@ void mmu_check(void) {
         if (tlb[used[i]].pfn != NO_PFN) check_translation(&tlb[used[i]]);
 }
 
+bool mmu_refuses(vaddr_t va) {
+    const struct translation *t = tlb_find(page_floor(va));
+    struct walk now;
+    mmu_walk(root, va, &now);
+    return t && now.present && ((now.write && !t->write) || (now.exec && !t->exec));
+}
+
 bool mmu_cached(vaddr_t va) {
     return tlb_find(page_floor(va)) != NULL;
 }

@@ -176,6 +176,32 @@ static void test_flush(void) {
     pmap_fini(&pm);
 }
 
+/* The last entry of a table was parked: no translation changed, but the way to the table may be cached. */
+static void test_parked(void) {
+    void *byte;
+    struct flush f;
+    uint64_t before = free_frames();
+    vaddr_t va = 0x10000000;
+    pmap_init(&pm);
+    mmu_load(pm.root);
+    pfn_t pfn = map_page(va, true, false);
+    spin_lock(&pm.lock);
+    pte_t *slot = pmap_find(&pm, va);
+    pmap_set(&pm, slot, pte_park(*slot));
+    is_int(pm.resident, 1, "a parked page is resident");
+    is_int(mmu_access(va, FAULT_READ, &byte), HOST_USER, "and cannot be touched");
+    flush_begin(&f, &pm);
+    pmap_set(&pm, slot, 0);
+    pmap_prune(&pm, va, &f);
+    flush_drop(&f, pfn);
+    flush_finish(&f);
+    spin_unlock(&pm.lock);
+    is_int(pm.tables, 0, "its tables go, and are flushed although no translation was");
+    mmu_load(mmu_kernel_root);
+    pmap_fini(&pm);
+    is_int(free_frames(), before, "I8: with every frame");
+}
+
 /* Unmap a page with all but the note that its translation changed. */
 static void forget_flush(void *arg) {
     (void)arg;
@@ -215,6 +241,7 @@ int main(int argc, char **argv) {
     test_edges();
     test_spans(seed_of(argc, argv));
     test_flush();
+    test_parked();
     panics(forget_flush, NULL, "still translates", "a page dropped without a flush is caught");
     panics(finish_early, NULL, "assertion failed", "a pmap with pages cannot be given up");
     panics(finish_running, NULL, "assertion failed", "nor one that the CPU runs");
