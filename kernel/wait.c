@@ -81,7 +81,7 @@ static void settle(const struct outcome *o, bool take) {
         usage_add(&me->children_usage, &o->usage);
         process_free_locked(o->child);
     } else {
-        o->child->claimed = false;
+        o->child->claimed = false; /* NOLINT(clang-analyzer-core.NullDereference): wait_for found one */
         process_wake_waiters_locked(me);
     }
     spin_unlock(&process_lock);
@@ -98,7 +98,7 @@ static struct wait wait_by_pid(int pid, uint64_t options) {
 
 long sys_wait4(uint64_t pid, uint64_t status, uint64_t options, uint64_t rusage) {
     const uint32_t known = WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE;
-    struct outcome o;
+    struct outcome o = {0};
     if ((uint32_t)options & ~known) return -EINVAL;
     if ((int)pid == INT32_MIN) return -ESRCH;
     /* Children made with another exit signal than SIGCHLD: there are none. */
@@ -138,7 +138,7 @@ static int waitid_report(uint64_t user, const struct outcome *o) {
 
 long sys_waitid(uint64_t type, uint64_t id, uint64_t info, uint64_t options, uint64_t rusage) {
     const uint32_t known = WNOHANG | WEXITED | WSTOPPED | WCONTINUED | WNOWAIT | __WNOTHREAD | __WALL | __WCLONE;
-    struct outcome o;
+    struct outcome o = {0};
     struct wait w = {.no_hang = options & WNOHANG, .leave = options & WNOWAIT};
     if ((uint32_t)options & ~known || !(options & (WEXITED | WSTOPPED | WCONTINUED))) return -EINVAL;
     int found = waitid_which(type, id, &w);

@@ -4,11 +4,11 @@
 # Programs for ring 3: user/*.c and user/examples/*.c, each one file, one program (LIBC: libc/libc.mk).
 
 # $(call user_program,OUTPUT,SOURCES): compiled and linked as tools/hf does it, by the flags that libc names.
-# Programs may touch address 0, or recurse for ever, on purpose.
+# Programs may touch address 0, recurse for ever, or cut a string short, on purpose.
 define user_program
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $$(libc/flags.sh cflags $(B)) $(WARN) -Wno-array-bounds -Wno-infinite-recursion -g -MMD -MP -MF $@.d -MT $@ -o $@ $< $$(libc/flags.sh ldflags $(B))
+	$(Q)$(CC) $$(libc/flags.sh cflags $(B)) $(WARN) -Wno-array-bounds -Wno-infinite-recursion -Wno-format-truncation -g -MMD -MP -MF $@.d -MT $@ -o $@ $< $$(libc/flags.sh ldflags $(B))
 endef
 
 USER := $(patsubst %.c,$(B)/%,$(wildcard user/*.c user/examples/*.c))
