@@ -195,6 +195,23 @@ int pages_populate(struct space *s, struct region *r, vaddr_t *va, vaddr_t end, 
     return 0;
 }
 
+int pages_complete(struct space *s, const struct region *r, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget) {
+    pte_t need = needed_rights(prot);
+    while (*va < end && *budget) {
+        vaddr_t stop;
+        spin_lock(&s->pmap.lock);
+        const pte_t *pte = pmap_span(&s->pmap, va, end, &stop);
+        for (; pte && *va < stop && (*pte == 0 || (*pte & need) == need); pte++) *va += PAGE_SIZE;
+        spin_unlock(&s->pmap.lock);
+        if (!pte) *va = end;
+        --*budget;
+        if (!pte || *va == stop) continue;
+        int err = page_resolve(s, r, *va, prot, prot & PROT_WRITE);
+        if (err && !(err == -ENOMEM && r->object && object_make_room())) return err;
+    }
+    return 0;
+}
+
 /* ---- a fault ---- */
 
 static bool allowed(const struct region *r, int access) {
@@ -202,6 +219,11 @@ static bool allowed(const struct region *r, int access) {
     if (access == FAULT_WRITE) return prot & PROT_WRITE;
     if (access == FAULT_EXEC) return prot & PROT_EXEC;
     return prot != PROT_NONE; /* x86 has no write-only or execute-only pages */
+}
+
+/* MLOCK_ONFAULT: this touch locks the page, so it is the last that may fault (L2, L14), be it a read. */
+static bool locks_by_touch(const struct region *r) {
+    return r->lock == LOCK_ON_FAULT && (r->prot & PROT_WRITE);
 }
 
 int space_fault(struct space *s, vaddr_t va, int access) {
@@ -214,7 +236,7 @@ int space_fault(struct space *s, vaddr_t va, int access) {
         return stack_grow(s, va);
     }
     int err = -EACCES;
-    if (allowed(r, access)) err = page_resolve(s, r, page_floor(va), r->prot, access == FAULT_WRITE);
+    if (allowed(r, access)) err = page_resolve(s, r, page_floor(va), r->prot, access == FAULT_WRITE || locks_by_touch(r));
     bool file = err == -ENOMEM && r->object;
     rw_unlock_shared(&s->lock);
     if (file && object_make_room()) return 0; /* the program touches it again */

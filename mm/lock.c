@@ -28,6 +28,7 @@
 
 /* Must this region's pages be looked at to make the wish true? */
 static bool needs_pages(const struct region *r) {
+    if (r->want == LOCK_ON_FAULT) return r->lock == LOCK_NONE && (r->prot & PROT_WRITE) && !(r->flags & REGION_SHARED);
     return r->want == LOCK_FULL && region_accessible(r) && (r->lock != LOCK_FULL || r->holed);
 }
 
@@ -38,7 +39,9 @@ int wanted_populate(struct space *s, vaddr_t *next, vaddr_t end, uint64_t budget
     while (!err && budget && r && r->start < end) {
         if (*next < r->start) *next = r->start;
         vaddr_t stop = r->end < end ? r->end : end;
-        if (needs_pages(r))
+        if (needs_pages(r) && r->want == LOCK_ON_FAULT)
+            err = pages_complete(s, r, next, stop, r->prot, &budget);
+        else if (needs_pages(r))
             err = pages_populate(s, r, next, stop, r->prot, &budget, past_end);
         else
             *next = stop;

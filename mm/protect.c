@@ -80,9 +80,11 @@ static void take_promises(struct space *s, vaddr_t start, vaddr_t end, int prot)
 /* Entries get the new rights; locked pages that need more than that are brought in. */
 static int change_pages(struct space *s, struct region *r, int prot) {
     pages_protect(s, r, r->start, r->end, prot);
-    if (prot == PROT_NONE || mode_after(s, r, prot) != LOCK_FULL) return 0;
+    enum lock_mode mode = mode_after(s, r, prot);
     vaddr_t va = r->start;
     uint64_t budget = NO_BUDGET;
+    if (prot == PROT_NONE || mode == LOCK_NONE) return 0;
+    if (mode == LOCK_ON_FAULT) return prot & PROT_WRITE ? pages_complete(s, r, &va, r->end, prot, &budget) : 0;
     return pages_populate(s, r, &va, r->end, prot, &budget, true);
 }
 

@@ -112,6 +112,9 @@ int page_resolve(struct space *, const struct region *, vaddr_t va, int prot, bo
  * past_end: pages beyond the object's end are passed over (and noted) rather than an error. */
 int pages_populate(struct space *, struct region *, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget, bool past_end);
 
+/* The same for the pages that are there already, and no other: what MLOCK_ONFAULT locks at once (L14). */
+int pages_complete(struct space *, const struct region *, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget);
+
 /* ---- stack.c ---- */
 
 /* va lies in no region: is it the stack's next page? 0 grown (touch again), or -EFAULT. No lock held. */

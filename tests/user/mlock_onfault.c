@@ -34,6 +34,27 @@ static void lazily(void) {
     munmap(p, N * PG);
 }
 
+/* L2 holds for what is resident: shared with a parent, the page of zeroes, or made writable later. */
+static void resident_pages(void) {
+    char *p = anon(N);
+    faults_reading(p, N / 2);
+    is_int(mlock2(p, N * PG, MLOCK_ONFAULT), 0, "L14: on fault over pages that were only read");
+    if (on_holdfast()) is_int(faults_writing(p, N / 2), 0, "L14: they are locked: a write takes no fault");
+    else skip(1, "Linux breaks copy on write when it comes to it");
+    faults_reading(p, N);
+    if (on_holdfast()) is_int(faults_writing(p, N), 0, "L14: a page first touched by a read is locked: nor does a write");
+    else skip(1, "Linux breaks copy on write when it comes to it");
+    munmap(p, N * PG);
+    p = map_pages(N, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS);
+    faults_reading(p, N / 2);
+    is_int(mlock2(p, N * PG, MLOCK_ONFAULT), 0, "L14: on fault over a read-only range");
+    is_int(mprotect(p, N * PG, PROT_READ | PROT_WRITE), 0, "L17: made writable");
+    is_str(core_map(p, N), "11110000", "L14: that brings in nothing");
+    if (on_holdfast()) is_int(faults_writing(p, N / 2), 0, "L17: but what was there takes no fault");
+    else skip(1, "Linux breaks copy on write when it comes to it");
+    munmap(p, N * PG);
+}
+
 static void flags_zero(void) {
     char *p = anon(N);
     is_int(mlock2(p, N * PG, 0), 0, "L14: mlock2 with flags 0");
@@ -57,8 +78,9 @@ static void within_a_limit(void *arg) {
 }
 
 int main(void) {
-    plan(26);
+    plan(33);
     lazily();
+    resident_pages();
     flags_zero();
     struct seen *s = shared(sizeof *s);
     is_int(as_user(4, within_a_limit, s), 0, "L14: as nobody with a limit of four pages");
