@@ -138,6 +138,19 @@ long sys_chdir(uint64_t path) {
     return err;
 }
 
+/* The text of /proc/PID/exe is the path of what it leads to. */
+static long read_exe(int pid, uint64_t user, size_t size) {
+    struct place p = {proc_view.program(pid), 0};
+    if (!p.node) return -ENOENT;
+    char *path = heap_alloc(NODE_PATH_MAX);
+    if (!path) return -ENOMEM;
+    long len = tree_path(p, path, NODE_PATH_MAX);
+    if (len > (long)size) len = (long)size;
+    if (len > 0 && copyout(user, path, (size_t)len) < 0) len = -EFAULT;
+    heap_free(path);
+    return len;
+}
+
 /* The text of a symbolic link, cut to the buffer and without a NUL (POSIX readlink). */
 long sys_readlink(uint64_t path, uint64_t user, uint64_t size) {
     struct place p;
@@ -146,6 +159,7 @@ long sys_readlink(uint64_t path, uint64_t user, uint64_t size) {
     int err = path_walk_user(AT_FDCWD, path, &r, WALK_NOFOLLOW, &p);
     if (err) return err;
     if (!S_ISLNK(p.node->mode)) return -EINVAL;
+    if (p.node == proc_view.exe) return read_exe(p.pid, user, (size_t)(int)size);
     size_t n = p.node->size < (size_t)(int)size ? p.node->size : (size_t)(int)size;
     return copyout(user, p.node->data, n) < 0 ? -EFAULT : (long)n;
 }

@@ -155,12 +155,29 @@ static int write_limits(struct text *t, int pid) {
 
 /* ---- maps ---- */
 
-/* The file that a mapping shows, found by its object. */
-static const char *object_name(const struct object *o, char *buf, size_t size) {
-    const struct node *n = &tree_root;
+/* The file that a mapping shows, found by its object; NULL: none that has a name. */
+static struct node *node_of(const struct object *o) {
+    struct node *n = &tree_root;
     while (n && n->object != o) n = tree_next(n);
+    return n;
+}
+
+/* Nobody keeps the name: it is the file of the first region that may be executed. */
+struct node *proc_program(int pid) {
+    struct snapshot s;
+    struct region_info r;
+    struct node *n = NULL;
+    if (look(pid, &s) < 0) return NULL;
+    for (vaddr_t at = 0; !n && s.space && space_region_at(s.space, at, &r); at = r.end)
+        if (r.object && (r.prot & PROT_EXEC)) n = node_of(r.object);
+    done(&s);
+    return n;
+}
+
+static const char *object_name(const struct object *o, char *buf, size_t size) {
+    struct node *n = node_of(o);
     if (!n) return "[shared]";
-    return tree_path((struct place){(struct node *)n, 0}, buf, size) < 0 ? "" : buf;
+    return tree_path((struct place){n, 0}, buf, size) < 0 ? "" : buf;
 }
 
 static void write_region(struct text *t, const struct region_info *r, char *path) {

@@ -187,5 +187,9 @@ void procfs_init(void) {
                                 .parent = proc};
     add_files(proc, machine_files);
     add_files(&process_dir, proc_pid_files);
-    proc_view = (struct proc_view){.root = proc, .process = &process_dir, .self = self, .live = live};
+    struct node *exe = tree_add(&process_dir, "exe", 3, S_IFLNK | 0777);
+    if (!exe) panic("no memory for /proc");
+    proc_view = (struct proc_view){
+        .root = proc, .process = &process_dir, .self = self, .live = live, .exe = exe, .program = proc_program,
+    };
 }

@@ -21,4 +21,7 @@ struct proc_file {
 
 int proc_open(const struct place *, struct file *);
 
+/* The file that a process executes, or NULL. */
+struct node *proc_program(int pid);
+
 extern const struct proc_file proc_pid_files[]; /* ends with a NULL name */

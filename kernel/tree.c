@@ -102,6 +102,18 @@ static int may_search(const struct node *dir, size_t name_len, const struct righ
 }
 
 static int walk(struct place at, const char *p, size_t len, const struct rights *r, unsigned flags, int depth,
+                struct place *out);
+
+/* From a symbolic link in directory `at` to what it means. /proc/PID/exe has no text: it leads to the file itself. */
+static int follow(struct place at, struct place *link, const struct rights *r, int depth) {
+    const struct node *n = link->node;
+    if (depth == LINK_DEPTH) return -ELOOP;
+    if (n != proc_view.exe) return walk(at, (const char *)n->data, n->size, r, 0, depth + 1, link);
+    *link = (struct place){proc_view.program(link->pid), 0};
+    return link->node ? 0 : -ENOENT;
+}
+
+static int walk(struct place at, const char *p, size_t len, const struct rights *r, unsigned flags, int depth,
                 struct place *out) {
     const char *end = p + len;
     out->node = NULL;
@@ -121,8 +133,7 @@ static int walk(struct place at, const char *p, size_t len, const struct rights 
             return -ENOENT;
         }
         if (S_ISLNK(next.node->mode) && (p < end || !(flags & WALK_NOFOLLOW))) {
-            if (depth == LINK_DEPTH) return -ELOOP;
-            err = walk(at, (const char *)next.node->data, next.node->size, r, 0, depth + 1, &next);
+            err = follow(at, &next, r, depth);
             if (err) return err;
         }
         at = next;

@@ -71,6 +71,8 @@ struct proc_view {
     struct node *root, *process;              /* /proc, and the directory that stands for every /proc/PID */
     int (*self)(void);                        /* the caller's pid */
     bool (*live)(int pid);
+    const struct node *exe;                   /* the link of that name in `process` */
+    struct node *(*program)(int pid);         /* what it leads to: the file that the process executes; NULL: unknown */
 };
 extern struct proc_view proc_view;
 

@@ -61,6 +61,18 @@ static void test_size_follows(void) {
     is_int(field("/proc/self/status", "VmSize"), before, "and VmSize is back");
 }
 
+static void test_exe(const char *self) {
+    char path[256] = {0}, a[64], b[64];
+    long n = readlink("/proc/self/exe", path, sizeof path - 1);
+    ok(n > 0 && strcmp(strrchr(path, '/'), strrchr(self, '/')) == 0, "exe is this program: %s", path);
+    is_int(readlink("/proc/self/exe", path, 3), 3, "cut to the buffer");
+    int fd = open("/proc/self/exe", O_RDONLY), same = open(self, O_RDONLY);
+    ok(fd >= 0 && read(fd, a, 64) == 64 && read(same, b, 64) == 64 && memcmp(a, b, 64) == 0, "and opens as it");
+    fails(open("/proc/self/exe", O_RDONLY | O_NOFOLLOW), ELOOP, "though it is a link");
+    close(fd);
+    close(same);
+}
+
 static bool has(const char *line) {
     return text[0] && strstr(text, line);
 }
@@ -161,9 +173,11 @@ static void test_machine(void) {
     is_int(seen[1], 1, "but where its own does");
 }
 
-int main(void) {
-    plan(11 + 3 + 2 + 6 + 10 + 7);
+int main(int argc, char **argv) {
+    (void)argc;
+    plan(11 + 4 + 3 + 2 + 6 + 10 + 7);
     test_status();
+    test_exe(argv[0]);
     test_size_follows();
     test_limits();
     test_maps();
