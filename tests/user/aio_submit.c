@@ -5,7 +5,7 @@
  * What submission checks, in which order, and that a refusal leaves nothing behind: each way out of it is
  * taken ten thousand times (CVE-2022-23090 was a reference that one of them forgot).
  *
- * clauses: Q4 Q6 R1 R4
+ * clauses: Q4 Q6 R1 R4 W6
  * pitfalls: A1
  * needs: holdfast
  */
@@ -73,7 +73,10 @@ static void notification(void) {
         cb.aio_sigevent.sigev_signo = i ? SIGUSR1 : 65;
         snprintf(what, sizeof what, "sigev_notify %d", kinds[i]);
         refused(&cb, EINVAL, what);
+        fails(aio_mlock(&cb), EINVAL, "W6: %s is refused, not ignored", what);
     }
+    is_int(submit(&cb, page, PG), 0, "W6: SIGEV_NONE is accepted");
+    is_int(outcome(&cb), 0, "W6: and tells nobody");
 }
 
 static void outstanding(void) {
@@ -118,6 +121,28 @@ static void no_memory(void) {
     fails(aio_error(&cb), EINVAL, "Q6: there is no such request");
 }
 
+/* A process's very first request takes more memory: each allocation of it refused once. */
+static void first_request(void *tries) {
+    struct aiocb cb;
+    int *n = tries, error = EAGAIN;
+    fill(&cb, page, PG);
+    while (error == EAGAIN && ++*n < 50) {
+        must_set("debug.inject.heap", (uint64_t)*n);
+        error = errno_of(aio_mlock(&cb));
+        must_set("debug.inject.heap", 0);
+    }
+    if (error || outcome(&cb)) _exit(1);
+}
+
+static void no_memory_at_first(void) {
+    int *tries = shared(sizeof *tries);
+    struct books before = books();
+    is_int(as_root(first_request, tries), 0, "Q4: a process's first request, each of its allocations refused once");
+    ok(*tries >= 3, "Q4: there were two of them at least: EAGAIN, and it could try again");
+    ok(same_books(before, books()), "Q6: nothing is left");
+    munmap(tries, PG);
+}
+
 /* Two things are wrong: the earlier check answers. */
 static void order(void) {
     struct aiocb cb;
@@ -145,6 +170,7 @@ int main(void) {
     outstanding();
     no_slot();
     no_memory();
+    no_memory_at_first();
     order();
     fails(aio_return(&good), EINVAL, "R4: what was refused has no result");
     ok(audit_clean(), "I5: the audit is clean");

@@ -97,6 +97,9 @@ static void long_list(void) {
     must_submit(&a, p, PG);
     list[MAX_PER_PROC - 1] = &a;
     fails(aio_suspend(list, (int)MAX_PER_PROC, &zero), EAGAIN, "W1: 256 entries, the last not finished");
+    must_set("debug.inject.heap", 1);
+    fails(aio_suspend(list, (int)MAX_PER_PROC, NULL), EAGAIN, "W1: 256 entries, and no memory for the list");
+    must_set("debug.inject.heap", 0);
     hold(GO);
     is_int(aio_suspend(list, (int)MAX_PER_PROC, NULL), 0, "W1: 256 entries, until the last finishes");
     aio_return(&a);
