@@ -8,18 +8,9 @@
  */
 #include "kernel/io.h"
 
-#include <asm/errno.h>
 #include <linux/uio.h>
 
-#include "arch/uaccess.h"
 #include "mm/heap.h"
-
-int io_one(struct io *io, uint64_t user, size_t len) {
-    if (!user_range_ok(user, len)) return -EFAULT;
-    if (len > IO_MAX) len = IO_MAX;
-    *io = (struct io){.at = user, .len = len, .left = len, .all = len};
-    return 0;
-}
 
 /* All lengths are checked before any byte moves: their sum fits ssize_t (POSIX readv: EINVAL). */
 static int check_vector(const struct iovec *v, uint64_t count, size_t *all) {

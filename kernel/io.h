@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <asm/errno.h>
+
+#include "arch/uaccess.h"
+
 struct iovec;
 
 #define IO_SEGMENTS 1024           /* Linux's UIO_MAXIOV */
@@ -26,7 +30,12 @@ struct io {
 };
 
 /* One buffer: 0, or -EFAULT when it does not lie in user space. len above IO_MAX is cut. */
-int io_one(struct io *, uint64_t user, size_t len);
+static inline int io_one(struct io *io, uint64_t user, size_t len) {
+    if (!user_range_ok(user, len)) return -EFAULT;
+    if (len > IO_MAX) len = IO_MAX;
+    *io = (struct io){.at = user, .len = len, .left = len, .all = len};
+    return 0;
+}
 /* A vector in ring 3: 0 and *copy to be freed by heap_free, or -EINVAL, -EFAULT, -ENOMEM. */
 int io_vector(struct io *, uint64_t user, uint64_t count, struct iovec **copy);
 
