@@ -63,11 +63,11 @@ static uint64_t own_tables(const struct region *r) {
     return r && (r->flags & REGION_TABLES) ? region_tables_bound(r->start, r->end) - TABLE_LEVELS : 0;
 }
 
+/* At how many levels do the last page of a and the first of b lie in one table? */
 static uint64_t shared_tables(const struct region *a, const struct region *b) {
     if (!a || !b || !(a->flags & b->flags & REGION_TABLES)) return 0;
-    uint64_t n = 0;
-    for (int i = 0; i < TABLE_LEVELS; i++) n += (a->end - 1) >> table_shift[i] == b->start >> table_shift[i];
-    return n;
+    uint64_t apart = (a->end - 1) ^ b->start;
+    return (apart >> table_shift[0] == 0) + (apart >> table_shift[1] == 0) + (apart >> table_shift[2] == 0);
 }
 
 /* What r, standing between its neighbours, adds to the bound. May be negative: it parts two that shared. */
