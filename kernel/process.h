@@ -92,7 +92,8 @@ void process_push_limits(struct process *);
 /* ---- the life of a process (kernel/ alone) ---- */
 
 void process_init(void);
-/* An empty process that has a pid and is in the table, its own group and session, no child of anybody. NULL: no memory or no pid. */
+/* An empty process that has a pid and is in the table, its own group and session, no child of anybody.
+ * NULL: no memory or no pid. */
 struct process *process_alloc(void);
 /* Out of the table and the tree, freed: it holds nothing any more (asserted). */
 void process_free(struct process *);

@@ -184,7 +184,8 @@ static const char *broken(const struct elf_image *i) {
         if (s->start < last || s->end <= s->start || s->end > USER_MAX) return "ascending, apart, in user space";
         if (s->file_end < s->start || s->file_end > s->end) return "file pages inside the segment";
         if (s->file_end - s->start > page_ceil(FILE_SIZE) || s->offset > FILE_SIZE) return "file pages inside the file";
-        if (s->zero_start > s->zero_end || (s->zero_end > s->zero_start && !(s->prot & PROT_WRITE))) return "zero tails can be written";
+        if (s->zero_start > s->zero_end) return "zero tails have a length";
+        if (s->zero_end > s->zero_start && !(s->prot & PROT_WRITE)) return "zero tails can be written";
         if (s->zero_end > s->file_end) return "zero tails end with the file's pages";
         if ((s->prot & PROT_WRITE) && (s->prot & PROT_EXEC)) return "W^X";
         if (i->entry >= s->start && i->entry < s->end && (s->prot & PROT_EXEC)) entry = true;

@@ -137,7 +137,8 @@ int main(void) {
     groups();
     owners();
     is_int(as_root(masked, NULL), SIGTERM, "a blocked signal waits until it is unblocked; SIGKILL is not to be blocked");
-    is_int(as_root(ignores, NULL), 5 << 8, "an ignored one is dropped, even when it was pending; SIGKILL and SIGSTOP are not to be ignored");
+    is_int(as_root(ignores, NULL), 5 << 8,
+           "an ignored one is dropped, even when it was pending; SIGKILL and SIGSTOP are not to be ignored");
     is_int(as_root(inherits, NULL), 3 << 8, "a child ignores what its parent ignored");
     sigset_t set;
     sigemptyset(&set);

@@ -41,7 +41,8 @@ static void by_default(void) {
     static const int harmless[] = {SIGCHLD, SIGCONT, SIGURG, SIGWINCH};
     for (unsigned i = 0; i < sizeof fatal / sizeof *fatal; i++) {
         int status = reap(child(raises, (void *)&fatal[i]));
-        ok(WIFSIGNALED(status) && WTERMSIG(status) == fatal[i] && !WCOREDUMP(status), "signal %d ends the process and its status says so (%x)",
+        ok(WIFSIGNALED(status) && WTERMSIG(status) == fatal[i] && !WCOREDUMP(status),
+           "signal %d ends the process and its status says so (%x)",
            fatal[i], (unsigned)status);
     }
     for (unsigned i = 0; i < sizeof harmless / sizeof *harmless; i++)
