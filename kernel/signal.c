@@ -38,10 +38,13 @@ void signals_init(struct signals *s) {
     *s = (struct signals){.ignored = DEFAULT_IGNORES};
 }
 
+/* The child is in the table already: what was sent to it meanwhile (kill -1, a group) stays. */
 void signals_fork(struct signals *child, const struct signals *parent) {
+    uint64_t pending = child->pending;
+    int fatal = child->fatal;
     *child = *parent;
-    child->pending = 0;
-    child->fatal = 0;
+    child->pending = pending;
+    child->fatal = fatal;
 }
 
 /* Ignored ones stay so; handlers, were there any, would go with the program that holds their code. */
@@ -113,7 +116,9 @@ void signal_fault(int sig) {
 void signal_recheck_locked(struct thread *t) {
     struct process *p = t->process;
     uint64_t due = (t->sigpending | p->signals.pending) & ~p->signals.ignored & ~t->sigmask;
-    if (due && p->state == PROCESS_ALIVE) doom_locked(p, __builtin_ctzl(due) + 1);
+    if (p->state != PROCESS_ALIVE) return;
+    if (p->signals.fatal) attend(t, ATTENTION_SIGNAL | ATTENTION_KILL); /* decided before t was there */
+    else if (due) doom_locked(p, __builtin_ctzl(due) + 1);
 }
 
 void signal_act(struct trapframe *tf) {

@@ -47,5 +47,5 @@ void trap_syscall(struct trapframe *tf) {
     trace(TRACE_SYSCALL, tf->error, tf->rdi);
     tf->rax = (uint64_t)dispatch(tf);
     irq_disable();
-    user_return(tf);
+    if (__builtin_expect(current()->attention, 0)) user_return(tf);
 }
