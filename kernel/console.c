@@ -193,9 +193,10 @@ static long console_write(struct file *f, struct io *io, uint64_t *pos) {
 
 /* ---- settings ---- */
 
-static void set_termios(const struct termios *t) {
+static void set_termios(const struct termios *t, bool discard) {
     uint64_t saved = waitq_lock(&tty.in);
     tty.settings = *t;
+    if (discard) tty.count = tty.edit_len = 0;
     if (!(t->c_lflag & ICANON)) line_done();
     waitq_wake_all(&tty.in);
     waitq_unlock(&tty.in, saved);
@@ -219,7 +220,7 @@ static long console_ioctl(struct file *f, unsigned cmd, uint64_t arg) {
     case TCSETSW:
     case TCSETSF:
         if (copyin(&t, arg, sizeof t) < 0) return -EFAULT;
-        set_termios(&t);
+        set_termios(&t, cmd == TCSETSF);
         return 0;
     case TIOCGWINSZ: return copyout(arg, &size, sizeof size);
     case FIONREAD: n = ready_bytes(); return copyout(arg, &n, sizeof n);

@@ -73,19 +73,16 @@ static int check_limit(uint64_t size) {
     return -EFBIG;
 }
 
-/* What is to be written must lie inside: grows the file to `end`, or as far as the limit lets it. */
+/* What is to be written must lie inside: grows the file to `end`, or as far as the limit lets it. A write that starts
+ * past the limit is refused even inside the file, as on Linux. */
 static int make_room(struct memfd *m, uint64_t pos, uint64_t *end) {
-    int err = 0;
     uint64_t limit = limit_soft(RLIMIT_FSIZE);
-    if (*end > limit && pos < limit) *end = limit;
+    if (pos >= limit) return check_limit(*end);
+    if (*end > limit) *end = limit;
     mutex_lock(&m->grow);
-    if (*end > size_of(m)) {
-        err = check_limit(*end);
-        if (!err) err = object_resize(m->object, *end);
-        if (err == -ENOMEM) err = -ENOSPC;
-    }
+    int err = *end > size_of(m) ? object_resize(m->object, *end) : 0;
     mutex_unlock(&m->grow);
-    return err;
+    return err == -ENOMEM ? -ENOSPC : err;
 }
 
 static long memfd_write(struct file *f, struct io *io, uint64_t *pos) {

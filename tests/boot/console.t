@@ -15,7 +15,7 @@ import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HF = os.path.join(TOP, "tools/hf")
-GUEST_TESTS = 31
+GUEST_TESTS = 33
 TYPED = {
     "hello": b"hello\r",
     "erase": b"abX\x7fc\r",

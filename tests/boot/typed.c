@@ -107,6 +107,11 @@ static void test_raw(void) {
     line[n] = 0;
     is_str(line, "secret", "the rest follow without a return key");
     is_int(ioctl(0, TCSETS, &old), 0, "lines and echo on");
+    ask("hello");
+    struct pollfd p = {0, POLLIN, 0};
+    poll(&p, 1, -1);
+    is_int(ioctl(0, TCSETSF, &old), 0, "TCSETSF");
+    is_int(poll(&p, 1, 0), 0, "throws away what was typed");
     fails(read(0, (void *)0xffffffff80000000ul, 0x1000), EFAULT, "a kernel address to read to");
     fails(write(1, (void *)8, 1), EFAULT, "a hole to write from");
 }
@@ -129,7 +134,7 @@ static void test_output(void) {
 }
 
 int main(void) {
-    plan(5 + 10 + 8 + 7 + 1);
+    plan(5 + 10 + 8 + 9 + 1);
     test_settings();
     test_lines();
     test_waiting();

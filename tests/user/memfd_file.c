@@ -111,6 +111,11 @@ static void test_limits(void) {
     is_int(pwrite(fd, "abcd", 4, (off_t)PG - 2), 2, "a write goes up to it");
     fails(pwrite(fd, "abcd", 4, (off_t)PG), EFBIG, "and no further");
     is_int(size_of(fd), (long)PG, "so long is the file");
+    r.rlim_cur = 10;
+    setrlimit(RLIMIT_FSIZE, &r);
+    is_int(pwrite(fd, "abcd", 4, 8), 2, "a lower limit holds inside the file too");
+    fails(pwrite(fd, "abcd", 4, 10), EFBIG, "from there on");
+    is_int(ftruncate(fd, 20), 0, "but making it shorter is no growth");
     setrlimit(RLIMIT_FSIZE, &old);
     close(fd);
 }
@@ -135,7 +140,7 @@ static void test_processes(void) {
 }
 
 int main(void) {
-    plan(8 + 17 + 14 + 11 + 4);
+    plan(8 + 17 + 14 + 14 + 4);
     test_create();
     test_bytes();
     test_mapping();
