@@ -56,14 +56,17 @@ BOOT := $(wildcard tests/boot/*.t)
 
 prove = $(HOST_ENV) prove -j2 --merge --exec 'tools/tap-run $(TAP)' $(1)
 report = tools/tap-report $(if $(JUNIT),--junit $(JUNIT)) $(TAP)
-hf_prove = tools/hf-prove --build $(B) $(if $(SEED),--seed $(SEED)) $(call pick_names,$(USER_TESTS) $(FOREIGN)) || [ $$? = 1 ]
-pick_names = $(if $(T),$(notdir $(call pick,$(1))))
+picked_user = $(notdir $(call pick,$(filter-out %/init,$(USER_TESTS)) $(FOREIGN)))
+hf_prove = tools/hf-prove --build $(B) $(if $(SEED),--seed $(SEED)) $(if $(T),$(picked_user)) || [ $$? = 1 ]
 
-# $(call run_tests,FILES): through prove, then the closing count. Ring 3, if asked for by `user`, boots first.
-define run_tests
+# $(call run_tests,FILES,RING3): the picked ones of them through prove, then the closing count. Ring 3, if
+# asked for, boots first and leaves files for prove.
+run_tests = $(call run_picked,$(call pick,$(1)),$(if $(2),$(picked_user)))
+define run_picked
+	$(if $(strip $(1)$(2)),,@echo "no test here is called $(T)" >&2; exit 1)
 	@rm -rf $(TAP)
 	$(if $(2),@$(hf_prove))
-	@$(call prove,$(call pick,$(1)) $(if $(2),$(TAP)/user/*.tap)); status=$$?; $(report) && exit $$status
+	@$(call prove,$(1) $(if $(2),$(TAP)/user/*.tap)); status=$$?; $(report) && exit $$status
 endef
 
 test-programs: kernel libc $(USER_TESTS) $(HELPERS) $(FOREIGN)

@@ -3,6 +3,8 @@
  * Copyright (c) The Holdfast authors
  *
  * Fork: what the child gets, and what the parent does not pay (contract A7, A8), with pins and advice.
+ *
+ * pitfalls: B11 B12
  */
 #include "tests/host/support.h"
 

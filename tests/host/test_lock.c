@@ -3,6 +3,8 @@
  * Copyright (c) The Holdfast authors
  *
  * The lock engine: the clauses of L and A that need no process. A lock in slices is tests/host/test_job.c.
+ *
+ * pitfalls: B4
  */
 #include "tests/host/support.h"
 
