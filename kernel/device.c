@@ -15,9 +15,12 @@
 
 #include "kernel/assert.h"
 #include "kernel/file_impl.h"
+#include "kernel/process.h"
 #include "kernel/random.h"
 #include "libc/core/string.h"
 #include "mm/mm.h"
+
+#define PIECE (1ul << 20)
 
 static void device_stat(struct file *f, struct stat *st) {
     tree_stat(f->node, st);
@@ -28,9 +31,19 @@ static long read_nothing(struct file *f, struct io *io, uint64_t *pos) {
     return 0;
 }
 
+/* Between two pieces of a read that has no end of its own: whoever is being killed need not finish it. */
+static int next_piece(void) {
+    yield_point();
+    return thread_should_stop() ? -EINTR : 0;
+}
+
 static long read_zeroes(struct file *f, struct io *io, uint64_t *pos) {
+    int err = 0;
     (void)f, (void)pos;
-    int err = io_put_zeroes(io, io->left);
+    while (!err && io->left) {
+        err = io_put_zeroes(io, io->left < PIECE ? io->left : PIECE);
+        if (!err && io->left) err = next_piece();
+    }
     return io_result(io, err);
 }
 
@@ -42,7 +55,7 @@ static long read_random(struct file *f, struct io *io, uint64_t *pos) {
         size_t n = io->left < sizeof bytes ? io->left : sizeof bytes;
         random_bytes(bytes, n);
         err = io_put(io, bytes, n);
-        yield_point();
+        if (!err && io->left) err = next_piece();
     }
     return io_result(io, err);
 }
