@@ -27,6 +27,14 @@ static void fifo(void) {
     munmap(p, N * PG);
 }
 
+static long resident(const char *p, size_t pages) {
+    unsigned char in[64];
+    long n = 0;
+    mincore((void *)p, pages * PG, in);
+    for (size_t i = 0; i < pages; i++) n += in[i] & 1;
+    return n;
+}
+
 static void among_own(void) {
     struct aiocb big, small;
     char *p = anon(64), *q = anon(1);
@@ -38,8 +46,17 @@ static void among_own(void) {
     ok(step(2), "X3: two slices after a short one was asked for");
     is_int(aio_error(&small), 0, "X3: the short one has ended");
     is_int(aio_error(&big), EINPROGRESS, "X3: the long one goes on");
+    aio_return(&small);
+    static struct aiocb shorts[20];
+    long before = resident(p, 64);
+    for (int i = 0; i < 20; i++) must_submit(&shorts[i], q, PG);
+    ok(step(20), "X3: twenty slices with twenty short ones waiting");
+    long moved = resident(p, 64) - before;
+    ok(moved >= 9 && moved <= 11, "X3: of which the long one had its half (%ld)", moved);
     hold(GO);
-    is_int(outcome(&small) + outcome(&big), 0, "X7: both end well");
+    int failed = outcome(&big) != 0;
+    for (int i = 0; i < 20; i++) failed += outcome(&shorts[i]) != 0;
+    is_int(failed, 0, "X7: all end well");
     munmap(p, 64 * PG);
     munmap(q, PG);
     slice_pages(SLICE);
@@ -73,6 +90,42 @@ static void among_others(void) {
     slice_pages(SLICE);
     munmap(q, PG);
     munmap((void *)ready, PG);
+}
+
+/* Two processes with long requests, one of them with many: each has every other slice. */
+static void equal_turns(void) {
+    struct board {
+        volatile int ready;
+        volatile long resident, looks;
+    } *b = shared(sizeof *b);
+    struct aiocb mine;
+    char *q = anon(64);
+    slice_pages(1);
+    hold(HOLD);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct aiocb cbs[4];
+        char *p = anon(64);
+        for (int i = 0; i < 4; i++) must_submit(&cbs[i], p + i * 16 * PG, 16 * PG);
+        for (b->ready = 1;; b->looks++) {
+            b->resident = resident(p, 64);
+            sched_yield();
+        }
+    }
+    while (!b->ready) sched_yield();
+    must_submit(&mine, q, 64 * PG);
+    ok(step(20), "X3: twenty slices for two processes");
+    for (long seen = b->looks; b->looks < seen + 2;) sched_yield();
+    long ours = resident(q, 64);
+    ok(ours >= 9 && ours <= 11, "X3: the one with one request had ten (%ld)", ours);
+    is_int(b->resident + ours, 20, "X3: the one with four had the rest");
+    kill(pid, SIGKILL);
+    wait_for(pid);
+    hold(GO);
+    is_int(outcome(&mine), 0, "X7: ours ends well");
+    slice_pages(SLICE);
+    munmap(q, 64 * PG);
+    munmap(b, PG);
 }
 
 /* A process at its limit of running requests does not keep a place that another could use. */
@@ -136,6 +189,7 @@ int main(void) {
     fifo();
     among_own();
     among_others();
+    equal_turns();
     passed_over();
     for_real();
     ok(audit_clean(), "I5: the audit is clean");
