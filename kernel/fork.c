@@ -110,7 +110,7 @@ static long do_fork(const struct fork_request *r) {
     struct thread *t;
     if (too_many(parent)) return -EAGAIN;
     struct process *child = process_alloc();
-    if (!child) return -EAGAIN;
+    if (!child) return process_count() < PROCESS_MAX ? -ENOMEM : -EAGAIN;
     int pid = child->pid, error = make_child(child, parent, &t);
     if (error) {
         undo(child);

@@ -18,7 +18,6 @@
 #include "kernel/assert.h"
 #include "libc/core/string.h"
 
-#define PID_MAX 32768
 #define BUCKETS 64
 
 struct spinlock process_lock;
@@ -56,8 +55,8 @@ static bool pid_free_locked(int pid) {
 }
 
 static int pid_choose_locked(void) {
-    for (int tries = 0; tries < PID_MAX; tries++) {
-        last_pid = last_pid >= PID_MAX - 1 ? 1 : last_pid + 1;
+    for (int tries = 0; tries < PROCESS_MAX; tries++) {
+        last_pid = last_pid >= PROCESS_MAX ? 1 : last_pid + 1;
         if (pid_free_locked(last_pid)) return last_pid;
     }
     return 0;

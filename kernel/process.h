@@ -47,6 +47,7 @@ struct usage {
 };
 
 #define PROCESS_NAME 16 /* Linux's TASK_COMM_LEN */
+#define PROCESS_MAX  32767
 
 struct process {
     int pid;                            /* constant */

@@ -9,6 +9,8 @@
  *
  * Faults are the space's own counters (contract I7); usage_keep_space carries them over when a space goes.
  *
+ * The largest resident size is the largest seen: when somebody asks, at exec and at exit.
+ *
  * LOCKING  process_lock for the accounts; a space's counters are asked for without it.
  */
 #include <asm/errno.h>
