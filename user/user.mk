@@ -8,7 +8,7 @@
 define user_program
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $$(libc/flags.sh cflags $(B)) $(WARN) -Wno-array-bounds -Wno-infinite-recursion -Wno-format-truncation -g -MMD -MP -MF $@.d -MT $@ -o $@ $< $$(libc/flags.sh ldflags $(B))
+	$(Q)$(CC) $$(libc/flags.sh cflags $(B)) $(WARN) -Wno-unknown-warning-option -Wno-array-bounds -Wno-infinite-recursion -Wno-format-truncation -g -MMD -MP -MF $@.d -MT $@ -o $@ $< $$(libc/flags.sh ldflags $(B))
 endef
 
 USER := $(patsubst %.c,$(B)/%,$(wildcard user/*.c user/examples/*.c))
