@@ -3,14 +3,15 @@
  * Copyright (c) The Holdfast authors
  *
  * Calls picked at random with arguments from a pool of hostile values: whatever happens to the program, the kernel
- * lives, the audit is clean, and when the program has ended everything is back.
+ * lives, the audit is clean, and when the program has ended everything is back. Now and then an allocation inside
+ * the next calls is made to fail.
  *
  *     fuzz_calls [SEED [CALLS [LAST SEED]]]     without: 24 seeds, 400 calls each
  *
  * Left out are calls that would end the walk, wait for ever, or harm others: exit, fork, kill, pipes, sleeping.
  *
  * clauses: I1 I3 I4 I8
- * pitfalls: B20 B29
+ * pitfalls: B18 B20 B29
  * needs: holdfast
  */
 #include "tests/user/support.h"
@@ -77,6 +78,13 @@ static uint64_t argument(int position, long call) {
     return below(2) ? address() : number();
 }
 
+static void fail_soon(void) {
+    static const char *const sites[] = {"debug.inject.frame", "debug.inject.heap", "debug.inject.reserve"};
+    uint64_t n = below(8);
+    const char *site = sites[below(3)];
+    raw(1570, (uint64_t[]){(uint64_t)site, strlen(site), 0, 0, (uint64_t)&n, sizeof n});
+}
+
 /* Nothing here prints: descriptors 0 to 2 are closed, so that no call can write to the console. */
 static void one_walk(void *arg) {
     unsigned count = *(unsigned *)arg;
@@ -90,6 +98,7 @@ static void one_walk(void *arg) {
         uint64_t a[6];
         long call = calls[below(CALLS)];
         for (int p = 0; p < 6; p++) a[p] = argument(p, call);
+        if (below(8) == 0) fail_soon();
         raw(call, a);
     }
     uint64_t zero[6] = {0};
