@@ -13,7 +13,7 @@
  *          for (; va < stop; va += PAGE_SIZE, pte++) ...
  *
  * The frame descriptor of a table counts its entries in use (refs); a table that has none left is freed
- * by pmap_prune. So tables exist exactly where there is a page, and mm/reserve.c can promise them.
+ * by pmap_prune. So tables exist exactly where there is a page, and regions.tables (mm/region.h) can promise them.
  *
  * FLUSHES. Taking away or changing a present entry leaves old translations in TLBs. Every such change is
  * noted in a struct flush, and frames that lost a mapping are handed to it; flush_finish tells every CPU

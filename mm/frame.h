@@ -8,7 +8,7 @@
  * (contract I1); its references are counted, and so are the pins among them (I4).
  *
  * Promises. Every page that a program may write is promised a frame when it is mapped, and so is every
- * page table that it may take to reach it (mm/reserve.c). Frames in the promised states (anonymous,
+ * page table that it may take to reach it (region_tables_bound, mm/region.h). Frames in the promised states (anonymous,
  * shared, table) are drawn from those promises and cannot run out; all others may fail, and leave the
  * promised ones alone. At all times: free frames >= promised - given.
  *
