@@ -50,7 +50,8 @@ static long raw(long n, const uint64_t *a) {
 }
 
 static uint64_t address(void) {
-    static const uint64_t hostile[] = {0, 1, USER_END - 1, USER_END, USER_END - PG, 0x800000000000, KERNEL, 0xffff800000000000, ~0ull, ~0ull - PG + 1};
+    static const uint64_t hostile[] = {0,      1,                  USER_END - 1, USER_END,      USER_END - PG, 0x800000000000,
+                                       KERNEL, 0xffff800000000000, ~0ull,        ~0ull - PG + 1};
     switch (below(8)) {
     case 0: return hostile[below(10)];
     case 1: return (uint64_t)only_read + below(PG);
@@ -60,7 +61,8 @@ static uint64_t address(void) {
 }
 
 static uint64_t number(void) {
-    static const uint64_t edges[] = {0, 1, PG - 1, PG, PG + 1, 1ull << 31, 1ull << 32, 1ull << 47, 1ull << 63, ~0ull, ~0ull - PG, ~0ull - 1};
+    static const uint64_t edges[] = {0,          1,          PG - 1,     PG,    PG + 1,     1ull << 31,
+                                     1ull << 32, 1ull << 47, 1ull << 63, ~0ull, ~0ull - PG, ~0ull - 1};
     switch (below(8)) {
     case 0: return edges[below(12)];
     case 1: return 1ull << below(64);

@@ -28,8 +28,9 @@ static size_t area_pages;
 
 #define MOST 400 /* no call allocates so often: a loop that comes here has no end */
 
-static const char *const counts_[] = {"vm.stats.free_frames", "vm.stats.promised", "vm.stats.given", "vm.stats.locked", "vm.stats.pins",
-                                      "vm.stats.spaces",      "vm.stats.regions",  "vm.stats.heap_live", "kern.files", "kern.threads"};
+static const char *const counts_[] = {"vm.stats.free_frames", "vm.stats.promised", "vm.stats.given",   "vm.stats.locked",
+                                      "vm.stats.pins",        "vm.stats.spaces",   "vm.stats.regions", "vm.stats.heap_live",
+                                      "kern.files",           "kern.threads"};
 #define COUNTS_ (sizeof counts_ / sizeof *counts_)
 
 struct looked_ {
@@ -98,7 +99,8 @@ static void inject_into(const struct operation *op, const char *site) {
     int failures = 0, wrong = 0;
     unsigned looked = loop_(op, site, &failures, &wrong, false);
     if (!looked && !wrong) failures = 0, looked = loop_(op, site, &failures, &wrong, true);
-    is_int(wrong, 0, "I8: %s: each failing %s (%u looked at, %d errors)", op->what, site + strlen("debug.inject."), looked, failures);
+    is_int(wrong, 0, "I8: %s: each failing %s (%u looked at, %d errors)", op->what, site + strlen("debug.inject."), looked,
+           failures);
 }
 
 /* Three checks an operation: plan(3 * count). */

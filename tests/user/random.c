@@ -95,8 +95,9 @@ static bool do_map(unsigned at, unsigned n) {
     static const int prots[] = {RW, RW, RW, PROT_READ, PROT_NONE};
     int prot = prots[below(5)];
     bool common = below(3) == 0;
-    EXPECT(future && prot != PROT_NONE && over(at, n, n) ? EAGAIN : 0, common ? mmap(arena + at * PG, n * PG, prot, MAP_SHARED | MAP_FIXED, object_fd, (off_t)(at * PG))
-                     : mmap(arena + at * PG, n * PG, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+    int flags = MAP_FIXED | (common ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS), want = 0;
+    if (future && prot != PROT_NONE && over(at, n, n)) want = EAGAIN;
+    EXPECT(want, mmap(arena + at * PG, n * PG, prot, flags, common ? object_fd : -1, common ? (off_t)(at * PG) : 0));
     for (unsigned i = at; i < at + n; i++)
         page[i] = (struct page){true, common, prot, fresh_lock(prot), (unsigned char)i, 0};
     return true;
@@ -133,7 +134,9 @@ static bool all_charged(unsigned at, unsigned n) {
 
 static bool do_lock(unsigned at, unsigned n) {
     bool lazily = below(4) == 0;
-    EXPECT(every(at, n, is_lockable) && !over(at, n, all_charged(at, n) ? 0 : n) ? 0 : ENOMEM, mlock2(arena + at * PG + below(PG), (n - 1) * PG + 1, lazily ? MLOCK_ONFAULT : 0));
+    bool good = every(at, n, is_lockable) && !over(at, n, all_charged(at, n) ? 0 : n);
+    const char *from = arena + at * PG + below(PG);
+    EXPECT(good ? 0 : ENOMEM, mlock2(from, (n - 1) * PG + 1, lazily ? MLOCK_ONFAULT : 0));
     for (unsigned i = at; i < at + n; i++)
         if (!lazily || page[i].lock != '#') page[i].lock = lazily ? 'o' : '#';
     return true;
