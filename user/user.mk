@@ -5,10 +5,13 @@
 
 # $(call user_program,OUTPUT,SOURCES): compiled and linked as tools/hf does it, by the flags that libc names.
 # Programs may touch address 0, recurse for ever, or cut a string short, on purpose.
+PROGRAM_WARN := $(WARN) -Wno-unknown-warning-option -Wno-array-bounds -Wno-infinite-recursion -Wno-format-truncation
+
 define user_program
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $$(libc/flags.sh cflags $(B)) $(WARN) -Wno-unknown-warning-option -Wno-array-bounds -Wno-infinite-recursion -Wno-format-truncation -g -MMD -MP -MF $@.d -MT $@ -o $@ $< $$(libc/flags.sh ldflags $(B))
+	$(Q)$(CC) $$(libc/flags.sh cflags $(B)) $(PROGRAM_WARN) -g -MMD -MP -MF $@.d -MT $@ \
+	    -o $@ $< $$(libc/flags.sh ldflags $(B))
 endef
 
 USER := $(patsubst %.c,$(B)/%,$(wildcard user/*.c user/examples/*.c))
