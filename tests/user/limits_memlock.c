@@ -66,6 +66,33 @@ static void as_nobody(void *arg) {
     s->raise_hard = errno_of(setrlimit(RLIMIT_MEMLOCK, &r));
 }
 
+/* Waits until its parent has set its limit, then looks. */
+static int gate[2];
+
+static void limited_by_parent(struct seen *s) {
+    char c;
+    if (read(gate[0], &c, 1) != 1) _exit(1);
+    char *p = anon(N);
+    s->lower = now().rlim_cur == 2 * PG;
+    s->raise_soft = errno_of(mlock(p, 2 * PG));
+    s->raise_hard = setuid(NOBODY) == 0 ? errno_of(mlock(p, 3 * PG)) : -1;
+    _exit(0);
+}
+
+static void by_another_process(struct seen *s) {
+    struct rlimit r = {2 * PG, 2 * PG};
+    int status = 0;
+    if (pipe(gate) != 0) bail_out("pipe");
+    pid_t pid = fork();
+    if (pid == 0) limited_by_parent(s);
+    is_int(prlimit(pid, RLIMIT_MEMLOCK, &r, NULL), 0, "B1: root sets the limit of another process");
+    if (write(gate[1], "x", 1) != 1) bail_out("pipe");
+    waitpid(pid, &status, 0);
+    ok(status == 0 && s->lower, "B1: which reads it");
+    is_int(s->raise_soft, 0, "B1: may lock up to it");
+    is_int(s->raise_hard, ENOMEM, "B1: and, as nobody, no further");
+}
+
 static void inherited(void *arg) {
     *(rlim_t *)arg = now().rlim_cur;
 }
@@ -89,7 +116,7 @@ static void under_extremes(struct seen *s) {
 }
 
 int main(void) {
-    plan(32);
+    plan(36);
     struct seen *s = shared(sizeof *s);
     under_extremes(s);
     as_user(8, as_nobody, s);
@@ -102,6 +129,7 @@ int main(void) {
     set_memlock(6 * PG);
     as_root(inherited, r);
     is_int(*r, 6 * PG, "B1: a child inherits its parent's");
+    by_another_process(s);
     agree();
     refused();
     return done_testing();

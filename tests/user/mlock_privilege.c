@@ -80,6 +80,18 @@ static void dropped(void) {
     is_int(s->charge, 1, "L12: and is charged");
 }
 
+/* It is the effective uid that counts, and it may come back. */
+static void effective_uid(void *arg) {
+    int *e = arg;
+    char *p = anon(4);
+    set_memlock(PG);
+    e[0] = errno_of(seteuid(NOBODY));
+    e[1] = errno_of(mlock(p, 2 * PG));
+    e[2] = errno_of(mlock(p, PG));
+    e[3] = errno_of(seteuid(0));
+    e[4] = errno_of(mlock(p, 4 * PG));
+}
+
 /* The soft limit decides, not the hard one. */
 static void soft_zero(void *arg) {
     int *e = arg;
@@ -92,7 +104,7 @@ static void soft_zero(void *arg) {
 }
 
 int main(void) {
-    plan(25);
+    plan(30);
     nobody_with_nothing();
     root_without_limit();
     dropped();
@@ -100,5 +112,12 @@ int main(void) {
     as_user(4, soft_zero, e);
     is_int(e[0], EPERM, "L12: a soft limit of 0 is EPERM, whatever the hard one");
     is_int(e[1], 0, "L12: raised within the hard limit, it is good");
+    e = shared(5 * sizeof *e);
+    as_root(effective_uid, e);
+    ok(e[0] == 0 && e[3] == 0, "L12: root becomes nobody by seteuid, and root again");
+    is_int(e[1], ENOMEM, "L12: meanwhile the limit of one page binds");
+    is_int(e[2], 0, "L12: and holds one page");
+    is_int(e[4], 0, "L12: as root again it does not bind");
+    ok(audit_clean(), "I3: the audit agrees");
     return done_testing();
 }

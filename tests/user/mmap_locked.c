@@ -54,7 +54,7 @@ struct seen {
     int over, fits, byte, fixed;
     long charge;
     char locks[16];
-    bool nothing;
+    bool nothing, kept;
 };
 
 static void within_a_limit(void *arg) {
@@ -70,6 +70,7 @@ static void within_a_limit(void *arg) {
     memset(p, 7, 4 * PG);
     s->fixed = errno_of(mmap(p, 2 * PG, RW, ANON | MAP_LOCKED | MAP_FIXED, -1, 0));
     strcpy(s->locks, lock_map(p, 4));
+    s->kept = p[0] == 7 && p[2 * PG - 1] == 7;
 }
 
 static void no_privilege(void *arg) {
@@ -77,7 +78,7 @@ static void no_privilege(void *arg) {
 }
 
 int main(void) {
-    plan(21);
+    plan(23);
     succeeds();
     past_the_end();
     struct seen *s = shared(sizeof *s);
@@ -88,6 +89,8 @@ int main(void) {
     is_int(s->charge, 4, "L23: and charged");
     is_int(s->byte, EAGAIN, "L23: then not one byte");
     is_int(s->fixed, EAGAIN, "L23: nor MAP_FIXED over something");
+    is_str(s->locks, "....", "L23: which stays");
+    ok(s->kept, "L23: with its contents");
     int *e = shared(sizeof *e);
     as_user(0, no_privilege, e);
     ok(*e == EPERM || *e == EAGAIN, "L23: with a limit of 0 it is refused too (errno %d)", *e);

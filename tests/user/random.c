@@ -2,13 +2,14 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * A random walk through map, unmap, protect, move, lock, unlock, throw away, touch, brk and fork, beside a model
+ * A random walk through map, unmap, protect, move, lock, unlock, throw away, touch, truncate, brk and fork, beside a model
  * that says for each page of an arena what must be true. After each step every page is looked at.
  *
  *     random [SEED [STEPS [LIMIT]]]     without: four seeds, 500 steps each, and two more under a limit
  *
  *     page.lock  '.' not locked   '#' locked: resident, no fault ever   'o' locked on fault
  *                'P' PROT_NONE, and locks when it opens: how it is shown until then is left open
+ *                'h' locked, but its object has been cut off below it: what comes back may fault once
  *
  * Under a limit (in pages, as uid nobody; Holdfast alone) the model also knows which calls must be refused.
  *
@@ -30,6 +31,7 @@ static struct page {
 } page[N];
 
 static unsigned char object[N];
+static unsigned object_size; /* pages */
 static char *arena;
 static int object_fd;
 static bool future, forked, all_locked; /* all_locked: mlockall reached beyond the arena */
@@ -56,8 +58,21 @@ static bool is_mapped(const struct page *p) {
     return p->mapped;
 }
 
-static bool is_lockable(const struct page *p) {
+static bool is_there(const struct page *p) {
+    return p->mapped && !(p->common && p->offset >= object_size);
+}
+
+static bool is_accessible(const struct page *p) {
     return p->mapped && p->prot != PROT_NONE;
+}
+
+static bool is_lockable(const struct page *p) {
+    return is_there(p) && p->prot != PROT_NONE;
+}
+
+/* Locked: with its page, or as one that has none. */
+static char full_lock(const struct page *p) {
+    return is_there(p) ? '#' : 'h';
 }
 
 static bool is_unlocked(const struct page *p) {
@@ -98,8 +113,10 @@ static bool do_map(unsigned at, unsigned n) {
     int flags = MAP_FIXED | (common ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS), want = 0;
     if (future && prot != PROT_NONE && over(at, n, n)) want = EAGAIN;
     EXPECT(want, mmap(arena + at * PG, n * PG, prot, flags, common ? object_fd : -1, common ? (off_t)(at * PG) : 0));
-    for (unsigned i = at; i < at + n; i++)
+    for (unsigned i = at; i < at + n; i++) {
         page[i] = (struct page){true, common, prot, fresh_lock(prot), (unsigned char)i, 0};
+        if (page[i].lock == '#') page[i].lock = full_lock(&page[i]);
+    }
     return true;
 }
 
@@ -122,6 +139,7 @@ static bool do_protect(unsigned at, unsigned n) {
         if (page[i].lock == 'P' && prot != PROT_NONE) page[i].lock = ready ? '#' : 'o';
         /* A4: opened under MCL_FUTURE; on Linux what counts is how it was mapped. */
         if (page[i].lock == '.' && future && page[i].prot == PROT_NONE && prot != PROT_NONE && on_holdfast()) page[i].lock = '#';
+        if (page[i].lock == '#' && !is_there(&page[i])) page[i].lock = 'h';
         page[i].prot = prot;
     }
     return true;
@@ -134,11 +152,11 @@ static bool all_charged(unsigned at, unsigned n) {
 
 static bool do_lock(unsigned at, unsigned n) {
     bool lazily = below(4) == 0;
-    bool good = every(at, n, is_lockable) && !over(at, n, all_charged(at, n) ? 0 : n);
+    bool good = every(at, n, lazily ? is_accessible : is_lockable) && !over(at, n, all_charged(at, n) ? 0 : n);
     const char *from = arena + at * PG + below(PG);
     EXPECT(good ? 0 : ENOMEM, mlock2(from, (n - 1) * PG + 1, lazily ? MLOCK_ONFAULT : 0));
     for (unsigned i = at; i < at + n; i++)
-        if (!lazily || page[i].lock != '#') page[i].lock = lazily ? 'o' : '#';
+        if (!lazily || page[i].lock == '.') page[i].lock = lazily ? 'o' : '#';
     return true;
 }
 
@@ -154,7 +172,7 @@ static bool do_lock_all(unsigned at, unsigned n) {
     EXPECT(0, mlockall(f));
     if (f & MCL_CURRENT) {
         for (unsigned i = 0; i < N; i++)
-            if (page[i].prot != PROT_NONE) page[i].lock = '#';
+            if (page[i].prot != PROT_NONE) page[i].lock = full_lock(&page[i]);
             else if (page[i].lock == '.' && !on_holdfast()) page[i].lock = 'P'; /* A4: skipped; Linux remembers */
         all_locked = true;
     }
@@ -196,7 +214,7 @@ static bool do_move(unsigned at, unsigned n) {
 
 static bool do_touch(unsigned at, unsigned n) {
     for (unsigned i = at; i < at + n; i++) {
-        if (!page[i].mapped || page[i].prot != RW) continue;
+        if (!is_there(&page[i]) || page[i].prot != RW) continue;
         char *p = arena + i * PG;
         long took = faults_writing(p, 1);
         ++*value_of(&page[i]);
@@ -210,7 +228,7 @@ static bool do_touch(unsigned at, unsigned n) {
 
 static bool contents_right(void) {
     for (unsigned i = 0; i < N; i++)
-        if (page[i].mapped && page[i].prot != PROT_NONE && (unsigned char)arena[i * PG] != *value_of(&page[i])) {
+        if (is_lockable(&page[i]) && (unsigned char)arena[i * PG] != *value_of(&page[i])) {
             diag("page %u holds %d, wanted %d", i, (unsigned char)arena[i * PG], *value_of(&page[i]));
             return false;
         }
@@ -225,7 +243,7 @@ static bool do_fork(unsigned at, unsigned n) {
     if (pid == 0) {
         for (unsigned i = 0; i < N; i++) {
             if (lock_letter(arena + i * PG) != (page[i].mapped ? '.' : '_')) _exit(1);
-            if (!page[i].mapped || page[i].prot == PROT_NONE) continue;
+            if (!is_lockable(&page[i])) continue;
             if ((unsigned char)arena[i * PG] != *value_of(&page[i])) _exit(2);
             if (page[i].prot == RW && !page[i].common) arena[i * PG] = 99;
         }
@@ -235,6 +253,18 @@ static bool do_fork(unsigned at, unsigned n) {
     waitpid(pid, &status, 0);
     if (status != 0) diag("fork: the child says %x", (unsigned)status);
     return pid > 0 && status == 0;
+}
+
+/* The object is cut, or grown: L21. */
+static bool do_truncate(unsigned at, unsigned n) {
+    unsigned size = below(2) ? N : at + n;
+    EXPECT(0, ftruncate(object_fd, (off_t)(size * PG)));
+    object_size = size;
+    for (unsigned i = 0; i < N; i++) {
+        if (i >= size) object[i] = 0;
+        if (page[i].lock == '#' && !is_there(&page[i])) page[i].lock = 'h';
+    }
+    return true;
 }
 
 /* The heap's end goes somewhere and comes back. */
@@ -253,7 +283,8 @@ static const struct {
 } steps[] = {{"map", do_map, 8},           {"unmap", do_unmap, 3},           {"protect", do_protect, 8},
              {"lock", do_lock, 8},         {"unlock", do_unlock, 5},         {"lock all", do_lock_all, 1},
              {"unlock all", do_unlock_all, 1}, {"throw away", do_throw_away, 3}, {"move", do_move, 4},
-             {"touch", do_touch, 10},      {"fork", do_fork, 1},             {"break", do_break, 1}};
+             {"touch", do_touch, 10},      {"fork", do_fork, 1},             {"break", do_break, 1},
+             {"truncate", do_truncate, 2}};
 #define STEPS (sizeof steps / sizeof *steps)
 
 /* Every page as the model has it? */
@@ -264,7 +295,7 @@ static bool as_modelled(void) {
     long charge = 0;
     for (unsigned i = 0; i < N; i++) {
         char l = page[i].lock;
-        want[i] = !page[i].mapped ? '_' : l == 'o' ? '#' : l;
+        want[i] = !page[i].mapped ? '_' : l == 'o' || l == 'h' ? '#' : l;
         if (!page[i].mapped || l == 'P' ? (locks[i] == '_') != !page[i].mapped : locks[i] != want[i]) right = false;
         if (page[i].mapped && l == '#' && core[i] != '1') right = false;
         charge += is_charged(&page[i]);
@@ -297,6 +328,7 @@ static unsigned walk(uint64_t seed, unsigned count) {
     memset(page, 0, sizeof page), memset(object, 0, sizeof object);
     for (unsigned i = 0; i < N; i++) page[i].lock = '.';
     object_fd = memfd(N);
+    object_size = N;
     future = forked = all_locked = false;
     unsigned i = 0;
     while (i < count && one_step(i)) i++;
