@@ -115,7 +115,8 @@ static void check_entry(struct audit *a, const struct region *r, vaddr_t va, pte
     pfn_t pfn = pte_pfn(e);
     enum frame_state state = frame_of(pfn)->state;
     if ((e & PTE_W) && !(e & PTE_NX)) found(a, "I6: %#lx is writable and executable", va);
-    if (pte_present(e) != region_accessible(r)) found(a, "I6: %#lx is %s against its region", va, pte_present(e) ? "open" : "parked");
+    if (pte_present(e) != region_accessible(r))
+        found(a, "I6: %#lx is %s against its region", va, pte_present(e) ? "open" : "parked");
     if ((e & PTE_W) && !(r->prot & PROT_WRITE)) found(a, "I6: %#lx is writable, its region is not", va);
     if (pfn == zero_pfn) {
         if (e & PTE_W) found(a, "I6: %#lx can write the frame of zeroes", va);
@@ -178,7 +179,7 @@ static void check_regions(struct audit *a, struct space *s) {
         if (region_accessible(r)) accessible += n;
         if (region_charged(r)) charged += n;
         if (r->flags & REGION_PROMISED) a->promised += n;
-        if (r->lock == LOCK_FULL && r->want == LOCK_FULL && region_accessible(r) && !r->holed) check_locked(a, s, r);
+        if (r->lock == LOCK_FULL && r->want == LOCK_FULL && region_accessible(r) && !r->holes) check_locked(a, s, r);
     }
     if (mapped != s->mapped) found(a, "I3: %lu pages mapped, %lu counted", mapped, s->mapped);
     if (accessible != s->accessible) found(a, "I3: %lu pages accessible, %lu counted", accessible, s->accessible);

@@ -131,7 +131,8 @@ int page_resolve(struct space *s, const struct region *r, vaddr_t va, int prot, 
 
 #define PASS_COST 64 /* passing over so many pages that are there counts as bringing in one */
 
-/* What an entry must have so that no access that prot allows faults. A private page needs the right to write as soon as prot has it. */
+/* What an entry must have so that no access that prot allows faults. A private page needs the right to write
+ * as soon as prot has it. */
 static pte_t needed_rights(int prot) {
     return PTE_P | (prot & PROT_WRITE ? PTE_W : 0);
 }
@@ -183,7 +184,7 @@ int pages_populate(struct space *s, struct region *r, vaddr_t *va, vaddr_t end, 
         while (!satisfied(s, *va, prot)) {
             int err = page_resolve(s, r, *va, prot, prot & PROT_WRITE);
             if (err == -ENXIO && past_end) {
-                r->holed = true;
+                r->holes = HOLES_SOME;
                 break;
             }
             if (err == -ENOMEM && r->object && object_make_room()) continue;

@@ -140,7 +140,8 @@ struct addition {
     struct region *region;
     uint64_t promised, charged;
 };
-int add_reserve(struct space *, const struct region *proto, uint64_t charge_credit, struct addition *); /* -ENOMEM, -EAGAIN (lock limits) */
+/* -ENOMEM, -EAGAIN (lock limits) */
+int add_reserve(struct space *, const struct region *proto, uint64_t charge_credit, struct addition *);
 void add_commit(struct space *, struct addition *);
 
 /* Pages of [start, end) that are charged, and making them uncharged without a change of the space's charge. */
