@@ -43,6 +43,7 @@ printf 'int main(void) { return 0; }\n' >"$dir/main.c"
 gcc -o "$dir/dynamic" "$dir/main.c"
 gcc -static -o "$dir/static" "$dir/main.c"
 gcc -c -o "$dir/object" "$dir/main.c"
+gcc -static -nostdlib -Wl,-N,-e,main,--no-warn-rwx-segments -o "$dir/rwx" "$dir/main.c"
 cp "$dir/static" "$dir/arm" && printf '\267' | dd of="$dir/arm" bs=1 seek=18 conv=notrunc 2>/dev/null
 cp "$dir/static" "$dir/elf32" && printf '\1' | dd of="$dir/elf32" bs=1 seek=4 conv=notrunc 2>/dev/null
 head -c 40 "$dir/static" >"$dir/short"
@@ -53,6 +54,7 @@ check 125 'name a program' 'no program' "$hf" run
 check 125 'no such file' 'a missing program' "$hf" run "$dir/none"
 check 125 'no such file' 'a missing C file' "$hf" run "$dir/none.c"
 check 125 'link it with -static' 'a dynamic program' "$hf" run "$dir/dynamic"
+check 125 'writable and executable' 'a program with a segment that is both' "$hf" run "$dir/rwx"
 check 125 'another machine' 'a program for another machine' "$hf" run "$dir/arm"
 check 125 'not a 64-bit' 'a 32-bit program' "$hf" run "$dir/elf32"
 check 125 'not a 64-bit' 'a truncated program' "$hf" run "$dir/short"

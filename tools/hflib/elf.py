@@ -10,7 +10,8 @@ import struct
 
 from .status import HfError
 
-X86_64, ET_EXEC, ET_DYN, PT_INTERP = 62, 2, 3, 3
+X86_64, ET_EXEC, ET_DYN, PT_LOAD, PT_INTERP = 62, 2, 3, 1, 3
+PF_X, PF_W = 1, 2
 
 
 def check(path):
@@ -31,22 +32,23 @@ def check(path):
         raise HfError(f"{path} is for another machine (ELF machine {machine}): build it for x86-64")
     if kind not in (ET_EXEC, ET_DYN):
         raise HfError(f"{path} is not a linked program: link it with -static")
-    loader = interpreter(data)
-    if loader is not None:
-        raise HfError(f"{path} is dynamic (it wants {loader}): link it with -static")
+    for kind, flags, start, length in segments(data):
+        if kind == PT_INTERP:
+            loader = data[start:start + length].rstrip(b"\0").decode(errors="replace") or "a loader"
+            raise HfError(f"{path} is dynamic (it wants {loader}): link it with -static")
+        if kind == PT_LOAD and flags & PF_W and flags & PF_X:
+            raise HfError(f"{path} has a segment that is writable and executable, which Holdfast maps for nobody: "
+                          "link it without -N or a script of its own")
 
 
-def interpreter(data):
-    """The loader that a PT_INTERP segment names, or None."""
+def segments(data):
+    """(type, flags, offset, length) of each program header that lies inside the file."""
     offset, = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
     for i in range(count):
         at = offset + i * size
         if at + 56 > len(data):
-            return None
-        kind, = struct.unpack_from("<I", data, at)
-        if kind == PT_INTERP:
-            start, = struct.unpack_from("<Q", data, at + 8)
-            length, = struct.unpack_from("<Q", data, at + 32)
-            return data[start:start + length].rstrip(b"\0").decode(errors="replace") or "a loader"
-    return None
+            return
+        kind, flags, start = struct.unpack_from("<IIQ", data, at)
+        length, = struct.unpack_from("<Q", data, at + 32)
+        yield kind, flags, start, length
