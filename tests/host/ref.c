@@ -18,6 +18,12 @@ struct ref ref;
 
 /* ---- objects ---- */
 
+bool ref_object_room(void) {
+    for (int i = 0; i < REF_OBJECTS; i++)
+        if (!ref.object[i].used) return true;
+    return false;
+}
+
 int ref_object_new(bool file, uint64_t size, uint32_t stamp) {
     for (int i = 0; i < REF_OBJECTS; i++) {
         struct ref_object *o = &ref.object[i];
@@ -96,13 +102,18 @@ uint64_t ref_count(const struct ref_space *s, bool accessible_only) {
     return n;
 }
 
+bool ref_promised(const struct ref_page *p) {
+    bool file = p->object >= 0 && ref.object[p->object].file;
+    return p->mapped && !file && (!p->noreserve || p->shared);
+}
+
 bool ref_no_fault(const struct ref_page *p) {
     return p->mapped && p->prot && p->lock == FULL && !p->past;
 }
 
 /* ---- bringing in ---- */
 
-static void make_own(struct ref_space *s, unsigned i) {
+void ref_make_own(struct ref_space *s, unsigned i) {
     struct ref_page *p = &s->page[i];
     if (p->own) return;
     p->c = ref_contents(s, i);
@@ -115,7 +126,7 @@ static bool populate(struct ref_space *s, unsigned i, bool write) {
     if (ref_past_end(p)) return false;
     if (p->object >= 0 && !p->own) ref.object[p->object].resident[p->opage] = true;
     if (p->object < 0) p->touched = true;
-    if (write && !p->shared) make_own(s, i);
+    if (write && !p->shared) ref_make_own(s, i);
     return true;
 }
 

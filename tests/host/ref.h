@@ -16,7 +16,7 @@
 #define REF_SPACES  4
 #define REF_PAGES   96
 #define REF_BASE    (0x40000000ul - 32 * PAGE_SIZE)
-#define REF_OBJECTS 48
+#define REF_OBJECTS 64
 #define REF_OBJECT_PAGES REF_PAGES
 
 /* A page's contents: a number at its start and one near its end. */
@@ -68,6 +68,7 @@ static inline vaddr_t ref_va(unsigned page) {
 }
 
 /* ---- objects ---- */
+bool ref_object_room(void);                                   /* is there room for one more? */
 int ref_object_new(bool file, uint64_t size, uint32_t stamp); /* its index, or -1: no room */
 void ref_object_resize(int, uint64_t size);
 void ref_object_collect(void);                                /* forget those that nobody maps or holds */
@@ -110,3 +111,11 @@ int ref_move(struct ref_space *, unsigned from, unsigned old, unsigned to, unsig
 
 /* The pages of [start, start + n) that a lock request brings in until it is stopped after `done` pages. */
 void ref_bring_in(struct ref_space *, unsigned start, unsigned done);
+
+/* A private page has become its space's own. */
+void ref_make_own(struct ref_space *, unsigned page);
+/* Is a touch of this page sure to find a frame? Not MAP_NORESERVE's, nor a file's. */
+bool ref_promised(const struct ref_page *);
+
+/* tests/host/compare.c: NULL, or the first difference between mm/ and the reference, or what the audit says. */
+const char *ref_compare(bool exact_residency);
