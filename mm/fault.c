@@ -184,7 +184,7 @@ int pages_populate(struct space *s, struct region *r, vaddr_t *va, vaddr_t end, 
         while (!satisfied(s, *va, prot)) {
             int err = page_resolve(s, r, *va, prot, prot & PROT_WRITE);
             if (err == -ENXIO && past_end) {
-                r->holes = HOLES_SOME;
+                r->holed = true;
                 break;
             }
             if (err == -ENOMEM && r->object && object_make_room()) continue;
