@@ -39,7 +39,7 @@ struct frame {
     uint32_t next, prev; /* free list, by frame number; NO_PFN ends it */
 };
 
-_Static_assert(sizeof(struct frame) == 16, "the issue's bound on bookkeeping");
+_Static_assert(sizeof(struct frame) == 16, "bookkeeping stays under half a per cent of memory");
 
 #define FRAME_MAX_ORDER 10 /* 4 MiB: also the chunk in which descriptors are initialised */
 
