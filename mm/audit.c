@@ -179,7 +179,7 @@ static void check_regions(struct audit *a, struct space *s) {
         if (region_accessible(r)) accessible += n;
         if (region_charged(r)) charged += n;
         if (r->flags & REGION_PROMISED) a->promised += n;
-        if (r->lock == LOCK_FULL && r->want == LOCK_FULL && region_accessible(r) && !r->holed) check_locked(a, s, r);
+        if (r->lock == LOCK_FULL && r->want == LOCK_FULL && region_accessible(r) && !r->holes) check_locked(a, s, r);
     }
     if (mapped != s->mapped) found(a, "I3: %lu pages mapped, %lu counted", mapped, s->mapped);
     if (accessible != s->accessible) found(a, "I3: %lu pages accessible, %lu counted", accessible, s->accessible);

@@ -117,14 +117,32 @@ static int resolve_object(struct space *s, const struct region *r, vaddr_t va, i
     return err;
 }
 
-int page_resolve(struct space *s, const struct region *r, vaddr_t va, int prot, bool write) {
+static int resolve_once(struct space *s, const struct region *r, vaddr_t va, int prot, bool write) {
     struct flush f;
     flush_begin(&f, &s->pmap);
     spin_lock(&s->pmap.lock);
     int err = resolve_here(s, r, va, prot, write, &f);
-    spin_unlock(&s->pmap.lock);
+    /* Under the lock still: a frame that was copied has lost our promise to its copy. Were it to stay, and its other user
+     * to give up both frame and promise now, more would be given than is promised. */
     flush_finish(&f);
+    spin_unlock(&s->pmap.lock);
     return err == 1 ? resolve_object(s, r, va, prot, write) : err;
+}
+
+/* MLOCK_ONFAULT: this touch locks the page, so it is the last that may fault (L2, L14), be it a read. */
+static bool locks_by_touch(const struct region *r, int prot) {
+    return (r->lock == LOCK_ON_FAULT || r->want == LOCK_ON_FAULT) && (prot & PROT_WRITE);
+}
+
+/*
+ * What finds no frame may push out clean copies of files, and is tried again: once. What goes may be the very page
+ * that was just brought in, for a private copy that nobody promised; trying for ever would never end.
+ */
+int page_resolve(struct space *s, const struct region *r, vaddr_t va, int prot, bool write) {
+    write = write || locks_by_touch(r, prot);
+    int err = resolve_once(s, r, va, prot, write);
+    if (err == -ENOMEM && object_make_room()) err = resolve_once(s, r, va, prot, write);
+    return err;
 }
 
 /* ---- a range ---- */
@@ -184,10 +202,9 @@ int pages_populate(struct space *s, struct region *r, vaddr_t *va, vaddr_t end, 
         while (!satisfied(s, *va, prot)) {
             int err = page_resolve(s, r, *va, prot, prot & PROT_WRITE);
             if (err == -ENXIO && past_end) {
-                r->holed = true;
+                r->holes = HOLES_SOME;
                 break;
             }
-            if (err == -ENOMEM && r->object && object_make_room()) continue;
             if (err) return err;
         }
         *va += PAGE_SIZE;
@@ -208,7 +225,7 @@ int pages_complete(struct space *s, const struct region *r, vaddr_t *va, vaddr_t
         --*budget;
         if (!pte || *va == stop) continue;
         int err = page_resolve(s, r, *va, prot, prot & PROT_WRITE);
-        if (err && !(err == -ENOMEM && r->object && object_make_room())) return err;
+        if (err && err != -ENXIO) return err; /* ENXIO: truncation took it away meanwhile */
     }
     return 0;
 }
@@ -222,11 +239,6 @@ static bool allowed(const struct region *r, int access) {
     return prot != PROT_NONE; /* x86 has no write-only or execute-only pages */
 }
 
-/* MLOCK_ONFAULT: this touch locks the page, so it is the last that may fault (L2, L14), be it a read. */
-static bool locks_by_touch(const struct region *r) {
-    return r->lock == LOCK_ON_FAULT && (r->prot & PROT_WRITE);
-}
-
 int space_fault(struct space *s, vaddr_t va, int access) {
     trace(TRACE_FAULT, va, (uint64_t)access);
     if (va < USER_MIN || va >= USER_MAX) return -EFAULT;
@@ -237,34 +249,33 @@ int space_fault(struct space *s, vaddr_t va, int access) {
         return stack_grow(s, va);
     }
     int err = -EACCES;
-    if (allowed(r, access)) err = page_resolve(s, r, page_floor(va), r->prot, access == FAULT_WRITE || locks_by_touch(r));
-    bool file = err == -ENOMEM && r->object;
+    if (allowed(r, access)) err = page_resolve(s, r, page_floor(va), r->prot, access == FAULT_WRITE);
     rw_unlock_shared(&s->lock);
-    if (file && object_make_room()) return 0; /* the program touches it again */
     if (!err) __atomic_fetch_add(&s->minor_faults, 1, __ATOMIC_RELAXED);
     return err;
 }
 
 /* ---- another space's memory, for exec ---- */
 
+/* Copy if the page is there with the right asked for. */
+static bool copy_present(struct space *s, vaddr_t va, void *kernel, size_t len, bool write) {
+    pte_t need = PTE_P | (write ? PTE_W : 0);
+    spin_lock(&s->pmap.lock);
+    const pte_t *slot = pmap_find(&s->pmap, va);
+    bool ok = slot && (*slot & need) == need;
+    char *at = ok ? (char *)frame_addr(pte_pfn(*slot)) + (va & PAGE_MASK) : NULL;
+    if (ok && write) memcpy(at, kernel, len);
+    if (ok && !write) memcpy(kernel, at, len);
+    spin_unlock(&s->pmap.lock);
+    return ok;
+}
+
 static int copy_page(struct space *s, vaddr_t va, void *kernel, size_t len, bool write) {
     rw_lock_shared(&s->lock);
     const struct region *r = region_find(&s->regions, va);
-    int err = -EFAULT;
-    if (r && region_accessible(r) && (!write || (r->prot & PROT_WRITE))) {
-        do {
-            err = page_resolve(s, r, page_floor(va), r->prot, write);
-        } while (err == -ENOMEM && r->object && object_make_room());
-    }
-    if (!err) {
-        spin_lock(&s->pmap.lock);
-        char *at = (char *)frame_addr(pte_pfn(*pmap_find(&s->pmap, va))) + (va & PAGE_MASK);
-        if (write)
-            memcpy(at, kernel, len);
-        else
-            memcpy(kernel, at, len);
-        spin_unlock(&s->pmap.lock);
-    }
+    int err = r && region_accessible(r) && (!write || (r->prot & PROT_WRITE)) ? 0 : -EFAULT;
+    /* Again when truncation takes it away between the two. */
+    while (!err && !copy_present(s, va, kernel, len, write)) err = page_resolve(s, r, page_floor(va), r->prot, write);
     rw_unlock_shared(&s->lock);
     return err == 0 || err == -ENOMEM ? err : -EFAULT;
 }

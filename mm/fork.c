@@ -83,7 +83,7 @@ static int copy_region(struct fork *k, const struct region *r, struct region **o
     struct region proto = *r;
     struct addition a;
     proto.lock = proto.want = LOCK_NONE;
-    proto.holed = false;
+    proto.holes = HOLES_NONE;
     int err = add_reserve(c, &proto, 0, &a);
     if (err) return err;
     space_attach(c, a.region); /* not add_commit: the copy of entries wants it unmerged */

@@ -29,7 +29,7 @@
 /* Must this region's pages be looked at to make the wish true? */
 static bool needs_pages(const struct region *r) {
     if (r->want == LOCK_ON_FAULT) return r->lock == LOCK_NONE && (r->prot & PROT_WRITE) && !(r->flags & REGION_SHARED);
-    return r->want == LOCK_FULL && region_accessible(r) && (r->lock != LOCK_FULL || r->holed);
+    return r->want == LOCK_FULL && region_accessible(r) && (r->lock != LOCK_FULL || r->holes);
 }
 
 int wanted_populate(struct space *s, vaddr_t *next, vaddr_t end, uint64_t budget, bool past_end) {
@@ -52,18 +52,26 @@ int wanted_populate(struct space *s, vaddr_t *next, vaddr_t end, uint64_t budget
     return err ? err : *next < end;
 }
 
-static bool past_objects_end(const struct region *r) {
-    return r->object && (r->offset + region_pages(r)) << PAGE_SHIFT > page_ceil(r->object->size);
+/* Lock held, exclusive. What truncation does meanwhile makes HOLES_SOME of it again, and then they stay. */
+static void turn_holes(struct region *r, enum holes from, enum holes to) {
+    if (r->holes != from) return;
+    mutex_lock(&r->object->lock);
+    if (r->holes == from) r->holes = (uint8_t)to;
+    mutex_unlock(&r->object->lock);
+}
+
+static void want(struct region *r, enum lock_mode mode) {
+    r->want = (uint8_t)mode;
+    if (mode == LOCK_FULL) turn_holes(r, HOLES_SOME, HOLES_REFILLING);
 }
 
 void wanted_settle(struct space *s, vaddr_t start, vaddr_t end, bool commit) {
     for (struct region *r = region_from(&s->regions, start); r && r->start < end; r = region_next(r)) {
-        if (commit) {
-            if (r->want == LOCK_FULL && !past_objects_end(r)) r->holed = false;
+        turn_holes(r, HOLES_REFILLING, commit ? HOLES_NONE : HOLES_SOME);
+        if (commit)
             r->lock = r->want;
-        } else {
+        else
             r->want = r->lock;
-        }
     }
     space_merge_range(s, start, end);
 }
@@ -99,7 +107,7 @@ static int mark_range(struct lock_job *j) {
         space_split(s, j->start, &sp);
         space_split(s, j->end, &sp);
         for (struct region *r = region_find(&s->regions, j->start); r && r->start < j->end; r = region_next(r))
-            r->want = j->on_fault ? LOCK_ON_FAULT : LOCK_FULL;
+            want(r, j->on_fault ? LOCK_ON_FAULT : LOCK_FULL);
     }
     spares_put(&sp);
     return err;
@@ -216,7 +224,7 @@ static int mark_all(struct space *s, enum lock_mode mode, uint64_t *charged) {
     int err = charge_pages(s, *charged, s->limits.privileged);
     if (err) return err;
     for (struct region *r = region_from(&s->regions, 0); r; r = region_next(r))
-        if (region_accessible(r)) r->want = (uint8_t)mode;
+        if (region_accessible(r)) want(r, mode);
     return 0;
 }
 

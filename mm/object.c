@@ -106,7 +106,7 @@ static struct object *object_make(enum object_kind kind, const void *data, uint6
 }
 
 struct object *object_create_shared(uint64_t size) {
-    if (size > INT64_MAX - PAGE_MASK || frame_promise(pages_for(size))) return NULL;
+    if (size > INT64_MAX - PAGE_MASK || memory_promise(pages_for(size))) return NULL;
     struct object *o = object_make(OBJECT_SHARED, NULL, size);
     if (!o) frame_unpromise(pages_for(size));
     return o;
@@ -200,8 +200,8 @@ static void unmap_from(struct object *o, uint64_t page) {
     LIST_FOREACH(r, &o->mappings, mapping) {
         if (r->offset + region_pages(r) <= page) continue;
         vaddr_t from = r->offset >= page ? r->start : r->start + ((page - r->offset) << PAGE_SHIFT);
-        r->holed = true;
         pages_drop(r->space, r, from, r->end);
+        r->holes = HOLES_SOME; /* last: a request that looked before they went must see it */
     }
 }
 
@@ -215,15 +215,23 @@ static void shrink(struct object *o, uint64_t size) {
         memset((char *)frame_addr(*index_slot(o, keep - 1)) + (size & PAGE_MASK), 0, PAGE_SIZE - (size & PAGE_MASK));
 }
 
-int object_resize(struct object *o, uint64_t size) {
+static int resize(struct object *o, uint64_t size) {
     int err = 0;
-    if (o->kind != OBJECT_SHARED || size > INT64_MAX - PAGE_MASK) return -EINVAL;
     mutex_lock(&o->lock);
-    if (pages_for(size) > pages_for(o->size) || size > o->size)
+    if (size > o->size)
         err = grow(o, size);
     else
         shrink(o, size);
     mutex_unlock(&o->lock);
+    return err;
+}
+
+int object_resize(struct object *o, uint64_t size) {
+    int err;
+    if (o->kind != OBJECT_SHARED || size > INT64_MAX - PAGE_MASK) return -EINVAL;
+    do {
+        err = resize(o, size);
+    } while (err && object_make_room()); /* which wants the list's lock: never with an object's held */
     return err;
 }
 

@@ -33,10 +33,7 @@ static int pin_page(struct space *s, vaddr_t va, bool write, pfn_t *pfn) {
     rw_lock_shared(&s->lock);
     const struct region *r = region_find(&s->regions, va);
     int err = r && region_accessible(r) && (!write || (r->prot & PROT_WRITE)) ? 0 : -EFAULT;
-    while (!err && !pin_present(s, va, write, pfn)) {
-        err = page_resolve(s, r, va, r->prot, write);
-        if (err == -ENOMEM && r->object && object_make_room()) err = 0;
-    }
+    while (!err && !pin_present(s, va, write, pfn)) err = page_resolve(s, r, va, r->prot, write);
     rw_unlock_shared(&s->lock);
     return err == -ENXIO ? -EFAULT : err;
 }
@@ -48,9 +45,9 @@ static void unpin_all(struct pinned *p) {
 
 int space_pin(struct space *s, vaddr_t addr, uint64_t len, bool write, struct pinned *p) {
     vaddr_t start, end;
+    *p = (struct pinned){.space = s};
     if (range_round(addr, len, &start, &end) || !range_in_user(start, end)) return -EFAULT;
     uint64_t n = pages_in(end - start);
-    *p = (struct pinned){.space = s};
     if (n == 0) return 0;
     if (memory_promise(n)) return -ENOMEM;
     p->frames = heap_alloc(n * sizeof(pfn_t));

@@ -29,6 +29,13 @@ enum lock_mode {
     LOCK_FULL,     /* every accessible page is resident and takes no fault (L1, L2) */
 };
 
+/* Pages of a locked region that went with its object's end (contract L21). */
+enum holes {
+    HOLES_NONE,
+    HOLES_REFILLING, /* there were some, and a lock request is looking again */
+    HOLES_SOME,      /* some were made since anybody looked */
+};
+
 enum {
     REGION_SHARED = 1 << 0,    /* writes go to the object; otherwise private, copied on write */
     REGION_PROMISED = 1 << 1,  /* every page has a frame promised */
@@ -52,7 +59,7 @@ struct region {
     uint8_t prot, max_prot;     /* PROT_* */
     uint8_t lock;               /* enum lock_mode in force */
     uint8_t want;               /* what a running lock request is turning it into; else equal to lock */
-    uint8_t holed;              /* object.lock: pages went with the object's end; locking must look again */
+    uint8_t holes;              /* enum holes: locking must look again. object.lock: truncation has no other */
 };
 
 RB_HEAD(region_tree, region);
@@ -60,7 +67,7 @@ RB_HEAD(region_tree, region);
 struct regions {
     struct region_tree tree;
     uint64_t count;
-    uint64_t tables; /* page tables that the REGION_TABLES regions may need; see region_tables() */
+    uint64_t tables; /* page tables that the REGION_TABLES regions may need; see region.c */
 };
 
 void regions_init(struct regions *);
@@ -75,7 +82,7 @@ void region_insert(struct regions *, struct region *); /* it overlaps none */
 void region_remove(struct regions *, struct region *);
 /* New bounds for a region in the tree; it still overlaps none. */
 void region_set_bounds(struct regions *, struct region *, vaddr_t start, vaddr_t end);
-/* Set flags that region_tables() depends on. */
+/* Set flags that regions.tables depends on. */
 void region_set_flags(struct regions *, struct region *, uint16_t flags);
 
 /* Highest start of a free run of len bytes inside [lo, hi); 0: none. */

@@ -44,7 +44,7 @@ static int reserve_growth(struct space *s, const struct region *r, const struct 
     piece.offset = r->offset + pages_in(m->old - r->start + m->old_len);
     piece.lock = region_accessible(r) ? LOCK_NONE : r->lock;
     piece.want = r->lock;
-    piece.holed = false;
+    piece.holes = HOLES_NONE;
     if (((s->mapped + region_pages(&piece)) << PAGE_SHIFT) > s->limits.as) return -ENOMEM;
     return add_reserve(s, &piece, 0, a);
 }

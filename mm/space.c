@@ -187,13 +187,13 @@ void space_split(struct space *s, vaddr_t va, struct spares *sp) {
     struct region *upper = sp->region[i];
     ASSERT(upper);
     sp->region[i] = NULL;
+    if (r->object) {
+        object_hold(r->object);
+        mutex_lock(&r->object->lock); /* before the copy: it is of holes too */
+    }
     *upper = *r;
     upper->start = va;
     upper->offset += pages_in(va - r->start);
-    if (r->object) {
-        object_hold(r->object);
-        mutex_lock(&r->object->lock);
-    }
     region_set_bounds(&s->regions, r, r->start, va);
     region_insert(&s->regions, upper);
     if (r->object) {
@@ -202,16 +202,21 @@ void space_split(struct space *s, vaddr_t va, struct spares *sp) {
     }
 }
 
+/* What a request is at work on (want differs from lock) joins nobody: two requests may stand side by side, and the ends of
+ * each must stay boundaries until it has settled. */
 static bool continues(const struct region *a, const struct region *b) {
     return a->end == b->start && a->object == b->object && a->flags == b->flags && a->prot == b->prot &&
-           a->max_prot == b->max_prot && a->lock == b->lock && a->want == b->want && a->holed == b->holed &&
-           (!a->object || a->offset + region_pages(a) == b->offset);
+           a->max_prot == b->max_prot && a->lock == b->lock && a->want == a->lock && b->want == b->lock &&
+           a->holes == b->holes && (!a->object || a->offset + region_pages(a) == b->offset);
 }
 
 /* b goes, a grows over it. */
 static void join(struct space *s, struct region *a, struct region *b) {
     struct object *o = b->object;
-    if (o) mutex_lock(&o->lock);
+    if (o) {
+        mutex_lock(&o->lock);
+        if (b->holes > a->holes) a->holes = b->holes; /* truncation may have come between the look and the lock */
+    }
     vaddr_t end = b->end;
     region_remove(&s->regions, b);
     region_set_bounds(&s->regions, a, a->start, end);

@@ -106,7 +106,8 @@ void pages_move(struct space *, vaddr_t from, vaddr_t to, uint64_t len);
 
 /* ---- fault.c ---- */
 
-/* Bring in one page for this access as region r under prot says: 0, -ENXIO, -ENOMEM. Lock held, shared at least. */
+/* Bring in one page for this access as region r under prot says: 0, -ENXIO, or -ENOMEM when nothing that may be reclaimed
+ * is left. Lock held, shared at least. 0 is no promise that the page is there: truncation may follow at once. */
 int page_resolve(struct space *, const struct region *, vaddr_t va, int prot, bool write);
 /* Bring in the pages of [*va, end) of one region, with every right that prot gives, until *budget runs out; *va advances.
  * past_end: pages beyond the object's end are passed over (and noted) rather than an error. */

@@ -165,6 +165,51 @@ static void test_failures(void) {
     }
 }
 
+#define CACHED (9 * MIB)
+
+/* A file whose pages are all in memory, held by nobody else: half of what there is. */
+static struct object *cached_file(void) {
+    static char bytes[CACHED];
+    struct object *o = object_create_file(bytes, sizeof(bytes));
+    pfn_t pfn;
+    for (uint64_t i = 0; i < CACHED / PAGE_SIZE; i++) {
+        object_page(o, i, &pfn);
+        frame_drop(pfn);
+    }
+    return o;
+}
+
+/* As much memory that nobody promised and as leaves but few frames beside the file's. */
+static long map_most(struct space *s) {
+    struct frame_stats st;
+    frame_get_stats(&st);
+    return map_anon(s, st.count[FRAME_FREE] - 64, RW, MAP_NORESERVE);
+}
+
+/* L10: clean pages of files make room, whoever asks and however. */
+static void test_makes_room(void) {
+    struct baseline base = baseline_now();
+    struct space *s = space_new();
+    struct object *file = cached_file();
+    long a = map_most(s);
+    ok(a > 0 && frames_in(FRAME_CACHE) == CACHED / PAGE_SIZE, "a file fills half of memory");
+    is_int(space_lock(s, (vaddr_t)a, (frames_in(FRAME_FREE) - 64) * PAGE_SIZE, false), 0, "L10: mlock of MAP_NORESERVE memory");
+    ok(frames_in(FRAME_CACHE) == 0, "had the file's pages dropped");
+    space_end(s);
+    object_drop(file);
+    file = cached_file();
+    struct object *o = object_create_shared((frames_in(FRAME_FREE) + 64) * PAGE_SIZE);
+    ok(o != NULL, "shared memory has them dropped");
+    if (o) object_drop(o);
+    object_drop(file);
+    file = cached_file();
+    o = object_create_shared(PAGE_SIZE);
+    is_int(object_resize(o, (frames_in(FRAME_FREE) + 64) * PAGE_SIZE), 0, "and so has shared memory that grows");
+    object_drop(o);
+    object_drop(file);
+    baseline_ok(&base, "after making room");
+}
+
 int main(void) {
     mm_start(64);
     test_shared();
@@ -173,5 +218,7 @@ int main(void) {
     test_truncate();
     test_private();
     test_failures();
+    mm_start(20);
+    test_makes_room();
     return done_testing();
 }
