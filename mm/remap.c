@@ -20,7 +20,8 @@
 
 struct move {
     vaddr_t old, new;
-    uint64_t old_len, new_len; /* rounded to pages */
+    uint64_t old_len, new_len; /* rounded to pages; a move that shrinks: old_len is what moves, ... */
+    uint64_t tail;             /* ... and this, above it, goes */
     struct range_hold from, to;
 };
 
@@ -81,7 +82,7 @@ static void carry(struct space *s, struct region *r, const struct move *m) {
 
 /* What a move reserves before it touches anything. */
 struct move_reserve {
-    struct spares cuts, target;
+    struct spares cuts, tail, target;
     uint64_t tables; /* frames promised for the tables at the new place */
     struct addition growth;
 };
@@ -91,6 +92,7 @@ static int reserve_move(struct space *s, const struct move *m, struct move_reser
     *v = (struct move_reserve){.tables = region_tables_bound(m->new, m->new + m->old_len)};
     if (!r) return -EFAULT;
     int err = spares_get(&v->cuts, 2);
+    if (!err) err = spares_get(&v->tail, m->tail ? 1 : 0);
     if (!err) err = spares_get(&v->target, 2);
     if (!err) err = memory_promise(v->tables);
     if (!err && m->new_len > m->old_len) {
@@ -121,11 +123,14 @@ static int move_mapping(struct space *s, const struct move *m) {
         if (!err) {
             space_split(s, m->old, &v.cuts);
             space_split(s, m->old + m->old_len, &v.cuts);
+            space_split(s, m->old + m->old_len + m->tail, &v.tail);
+            space_clear_regions(s, m->old + m->old_len, m->old + m->old_len + m->tail);
             carry(s, source(s, m), m);
         }
         space_settle_tables(s);
     }
     spares_put(&v.cuts);
+    spares_put(&v.tail);
     spares_put(&v.target);
     return err;
 }
@@ -147,13 +152,15 @@ static int decode(const struct move *m, uint64_t old_len, uint64_t new_len, int 
 /* Hold the old range and the new one, with the lock. The new one is given (MREMAP_FIXED), or found free. */
 static int hold_both(struct space *s, struct move *m, bool fixed) {
     for (;;) {
-        range_lock(&s->ranges, &m->from, m->old, m->old + m->old_len);
+        range_lock(&s->ranges, &m->from, m->old, m->old + m->old_len + m->tail);
         rw_lock(&s->lock);
+        int err = source(s, m) ? 0 : -EFAULT; /* or the place chosen might be the old one, whose range is ours */
         if (!fixed) m->new = space_choose(s, 0, m->new_len);
-        if (m->new && range_try(&s->ranges, &m->to, m->new, m->new + m->new_len)) return 0;
+        if (!m->new) err = -ENOMEM;
+        if (!err && range_try(&s->ranges, &m->to, m->new, m->new + m->new_len)) return 0;
         rw_unlock(&s->lock);
         range_unlock(&s->ranges, &m->from);
-        if (!m->new) return -ENOMEM;
+        if (err) return err;
         range_lock(&s->ranges, &m->to, m->new, m->new + m->new_len); /* wait for whoever has it, and look again */
         range_unlock(&s->ranges, &m->to);
     }
@@ -193,8 +200,11 @@ long space_remap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_le
         if (err && (err != -ENOSPC || !(flags & MREMAP_MAYMOVE))) return err == -ENOSPC ? -ENOMEM : err;
     }
     uint64_t tail = m.old_len > m.new_len ? m.old_len - m.new_len : 0;
-    m.old_len -= tail;
-    long at = (flags & MREMAP_FIXED) || err ? move_away(s, &m, flags & MREMAP_FIXED) : (long)old;
-    if (at >= 0 && tail) err = space_unmap(s, old + m.new_len, tail);
-    return at >= 0 && tail && err ? err : at;
+    if ((flags & MREMAP_FIXED) || err) {
+        m.tail = tail;
+        m.old_len -= tail;
+        return move_away(s, &m, flags & MREMAP_FIXED);
+    }
+    err = tail ? space_unmap(s, old + m.new_len, tail) : 0;
+    return err ? err : (long)old;
 }
