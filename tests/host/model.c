@@ -66,8 +66,9 @@ static void take_back(void) {
     for (int i = 0; i < REF_SPACES; i++)
         for (unsigned page = 0; page < REF_PAGES && ref.space[i].real; page++) {
             const pte_t *slot = pmap_find(&ref.space[i].real->pmap, ref_va(page));
-            bool there = slot && *slot && pte_pfn(*slot) != zero_pfn;
-            if (there && frame_of(pte_pfn(*slot))->state == FRAME_ANON) ref_make_own(&ref.space[i], page);
+            if (!slot || !*slot) continue;
+            ref.space[i].page[page].touched = true;
+            if (pte_pfn(*slot) != zero_pfn && frame_of(pte_pfn(*slot))->state == FRAME_ANON) ref_make_own(&ref.space[i], page);
         }
 }
 

@@ -108,7 +108,7 @@ bool ref_promised(const struct ref_page *p) {
 }
 
 bool ref_no_fault(const struct ref_page *p) {
-    return p->mapped && p->prot && p->lock == FULL && !p->past;
+    return p->mapped && p->prot && (p->lock == FULL ? !p->past : p->lock == ON_FAULT && p->touched);
 }
 
 /* ---- bringing in ---- */
@@ -123,11 +123,18 @@ void ref_make_own(struct ref_space *s, unsigned i) {
 /* As a fault, or a lock, brings a page in. False: it lies past its object's end. */
 static bool populate(struct ref_space *s, unsigned i, bool write) {
     struct ref_page *p = &s->page[i];
+    bool for_good = p->lock == ON_FAULT && (p->prot & PROT_WRITE); /* L14: this touch locks it, with every right */
     if (ref_past_end(p)) return false;
     if (p->object >= 0 && !p->own) ref.object[p->object].resident[p->opage] = true;
-    if (p->object < 0) p->touched = true;
-    if (write && !p->shared) ref_make_own(s, i);
+    p->touched = true;
+    if ((write || for_good) && !p->shared) ref_make_own(s, i);
     return true;
+}
+
+/* L14: what is there when it is locked on fault, or opened under such a lock, is given every right at once. */
+static void complete(struct ref_space *s, unsigned i) {
+    const struct ref_page *p = &s->page[i];
+    if (p->touched && (p->prot & PROT_WRITE) && !p->shared) ref_make_own(s, i);
 }
 
 /* Make a page with a full lock what L2 asks for. */
@@ -219,6 +226,7 @@ int ref_protect(struct ref_space *s, unsigned start, unsigned n, int prot) {
         if (!p->lock && !p->prot && prot) p->lock = s->future;
         p->prot = (uint8_t)prot;
         if (prot && p->lock == FULL) fulfil(s, i);
+        if (prot && p->lock == ON_FAULT) complete(s, i);
     }
     return 0;
 }
@@ -238,6 +246,7 @@ int ref_lock(struct ref_space *s, unsigned start, unsigned n, bool on_fault) {
     for (unsigned i = start; i < start + n && !on_fault; i++)
         if (!populate(s, i, s->page[i].prot & PROT_WRITE)) return -ENOMEM; /* L21; L4: no lock has changed */
     for (unsigned i = start; i < start + n; i++) {
+        if (on_fault && !s->page[i].lock) complete(s, i);
         s->page[i].lock = on_fault ? ON_FAULT : FULL; /* L1, L3, L14 */
         if (!on_fault) s->page[i].past = false;
     }
@@ -260,8 +269,9 @@ int ref_lock_all(struct ref_space *s, int flags) {
         for (unsigned i = 0; i < REF_PAGES; i++) {
             struct ref_page *p = &s->page[i];
             if (!p->mapped || !p->prot) continue;     /* A4 */
-            p->lock = mode;
             if (mode == FULL) fulfil(s, i);
+            else if (!p->lock) complete(s, i);
+            p->lock = mode;
         }
     }
     if (flags & MCL_FUTURE) s->future = mode;         /* A5: only set here, cleared by munlockall alone */
@@ -334,7 +344,7 @@ void ref_fork(const struct ref_space *parent, struct ref_space *child) {
         struct ref_page *p = &child->page[i];
         p->lock = NONE;
         p->past = false;
-        if (p->touched && !p->own) p->touched = false, p->touched_maybe = true;
+        if (p->touched && !p->own) p->touched = false, p->touched_maybe = p->object < 0;
         if (p->wipe) p->own = p->touched = p->touched_maybe = false;
         if (p->dontfork) *p = (struct ref_page){0};
     }

@@ -40,8 +40,8 @@ struct ref_object {
 struct ref_page {
     bool mapped, shared, noreserve, dontfork, wipe;
     bool own;                 /* private, and written or locked for writing: no longer the object's or zero */
-    bool touched_maybe;       /* a private page: may or may not be resident (a child's, after fork) */
-    bool touched;             /* a private page: resident */
+    bool touched;             /* this space has it in its page table */
+    bool touched_maybe;       /* or perhaps has: a child, after fork */
     bool past;                /* locked when the object did not reach this far: may fault later (L21) */
     uint8_t prot, lock;       /* lock: 0 none, 1 on fault, 2 full */
     int8_t object;            /* -1: none */
