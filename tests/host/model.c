@@ -134,6 +134,14 @@ static void lost_place(struct ref_space *s, unsigned start, unsigned n) {
     }
 }
 
+/* MAP_POPULATE is a hint: where memory was short, pages that the reference believes in may not have come. */
+static void not_populated(struct ref_space *s, unsigned start, unsigned n) {
+    for (unsigned i = start; i < start + n; i++) {
+        const pte_t *slot = pmap_find(&s->real->pmap, ref_va(i));
+        if (!slot || !*slot) s->page[i].own = s->page[i].touched = false;
+    }
+}
+
 static void do_map(struct ref_space *s) {
     struct ref_map m = {.prot = pick_prot(), .shared = chance(3), .noreserve = chance(5), .replace = !chance(4),
                         .locked = chance(6), .populate = chance(6), .object = chance(2) ? pick_object() : -1};
@@ -154,6 +162,7 @@ static void do_map(struct ref_space *s) {
     if (m.object >= 0) q.object = ref.object[m.object].real, q.offset = m.opage * PAGE_SIZE;
     long got = space_map(s->real, &q), want = ref_map(s, &m);
     if (!same_answer(got, want ? want : (long)ref_va(m.start))) lost_place(s, m.start, m.n);
+    else if (tight && m.populate && got >= 0) not_populated(s, m.start, m.n);
 }
 
 static void do_unmap(struct ref_space *s) {
