@@ -52,6 +52,15 @@ pte_t *pmap_find(const struct pmap *, vaddr_t va);
 pte_t *pmap_make(struct pmap *, vaddr_t va);
 /* Store an entry, keeping the counts. */
 void pmap_set(struct pmap *, pte_t *slot, pte_t entry);
+/* Empty an entry that is in use, in a loop over a span. What went is counted once, by pmap_uncount, before the lock is
+ * let go. */
+static inline pte_t pmap_take(pte_t *slot) {
+    pte_t e = *slot;
+    *(volatile pte_t *)slot = 0;
+    return e;
+}
+/* n entries of the table that slot lies in were taken. */
+void pmap_uncount(struct pmap *, pte_t *slot, uint32_t n);
 
 #define FLUSH_PAGES  16
 #define FLUSH_FRAMES 64
@@ -65,9 +74,19 @@ struct flush {
 };
 
 void flush_begin(struct flush *, struct pmap *);
-void flush_page(struct flush *, vaddr_t);          /* this translation changed */
-void flush_drop(struct flush *, pfn_t);            /* drop this frame once flushed; may finish a full batch at once */
-void flush_finish(struct flush *);                 /* must be called; the batch is empty and usable afterwards */
+void flush_finish(struct flush *); /* must be called; the batch is empty and usable afterwards */
+
+/* This translation changed. */
+static inline void flush_page(struct flush *f, vaddr_t va) {
+    if (f->pages < FLUSH_PAGES) f->page[f->pages] = va;
+    f->pages++;
+}
+
+/* Drop this frame once flushed; may finish a full batch at once. */
+static inline void flush_drop(struct flush *f, pfn_t pfn) {
+    if (f->frames == FLUSH_FRAMES) flush_finish(f);
+    f->frame[f->frames++] = pfn;
+}
 
 /* Free the tables on the path to va that have no entry left; they go by the batch. */
 void pmap_prune(struct pmap *, vaddr_t va, struct flush *);

@@ -37,7 +37,7 @@ static bool copies_now(const struct region *r, pfn_t pfn) {
 }
 
 /* One resident page of a private region: the child's entry for it. -ENOMEM for MAP_NORESERVE alone. */
-static int copy_entry(struct fork *k, const struct region *r, vaddr_t va, pte_t *slot) {
+static int copy_entry(struct fork *k, const struct region *r, vaddr_t va, pte_t *slot, pte_t *child_slot) {
     pte_t e = *slot;
     pfn_t pfn = pte_pfn(e);
     struct pmap *to = &k->child->pmap;
@@ -47,7 +47,7 @@ static int copy_entry(struct fork *k, const struct region *r, vaddr_t va, pte_t 
     if (anon && copies_now(r, pfn)) {
         pfn_t copy = frame_alloc(FRAME_ANON);
         memcpy(frame_addr(copy), frame_addr(pfn), PAGE_SIZE);
-        pmap_set(to, pmap_make(to, va), (e & ~PTE_FRAME) | ((pte_t)copy << PAGE_SHIFT));
+        pmap_set(to, child_slot, (e & ~PTE_FRAME) | ((pte_t)copy << PAGE_SHIFT));
         return 0;
     }
     if (anon) {
@@ -58,23 +58,40 @@ static int copy_entry(struct fork *k, const struct region *r, vaddr_t va, pte_t 
             flush_page(&k->flush, va);
         }
     }
-    pmap_set(to, pmap_make(to, va), e);
+    pmap_set(to, child_slot, e);
     return 0;
 }
 
-static int copy_entries(struct fork *k, const struct region *r) {
+/* The next leaf table's worth of entries, from *va on: 0 with *va behind it, -ENOMEM, or 1 when there is none. */
+static int copy_span(struct fork *k, const struct region *r, vaddr_t *va) {
     struct pmap *from = &k->parent->pmap, *to = &k->child->pmap;
-    vaddr_t va = r->start, stop;
-    pte_t *pte;
+    struct flush vain;
+    vaddr_t stop;
+    pte_t *pte = pmap_span(from, va, r->end, &stop);
     int err = 0;
-    spin_lock(&from->lock);
-    spin_lock(&to->lock);
-    while (!err && (pte = pmap_span(from, &va, r->end, &stop)) != NULL)
-        for (; !err && va < stop; va += PAGE_SIZE, pte++)
-            if (*pte) err = copy_entry(k, r, va, pte);
-    spin_unlock(&to->lock);
-    spin_unlock(&from->lock);
+    if (!pte) return 1;
+    vaddr_t first = *va;
+    pte_t *child_pte = pmap_make(to, first);
+    for (; !err && *va < stop; *va += PAGE_SIZE, pte++, child_pte++)
+        if (*pte) err = copy_entry(k, r, *va, pte, child_pte);
+    flush_begin(&vain, to);
+    pmap_prune(to, first, &vain); /* a table made in vain: all its entries are the object's own */
+    flush_finish(&vain);
     return err;
+}
+
+/* The locks are let go between spans, so that nobody waits for more than one; what keeps the pages is in LOCKING above. */
+static int copy_entries(struct fork *k, const struct region *r) {
+    vaddr_t va = r->start;
+    int err = 0;
+    while (!err) {
+        spin_lock(&k->parent->pmap.lock);
+        spin_lock(&k->child->pmap.lock);
+        err = copy_span(k, r, &va);
+        spin_unlock(&k->child->pmap.lock);
+        spin_unlock(&k->parent->pmap.lock);
+    }
+    return err < 0 ? err : 0;
 }
 
 /* The child's region: the same, unlocked, with promises of its own. Entries come after. */

@@ -155,19 +155,22 @@ pfn_t frame_alloc_block(unsigned order) {
     return take(FRAME_KERNEL, order);
 }
 
-static void give_back(pfn_t pfn) {
-    struct frame *f = &table[pfn];
+/* Nobody has this frame any more: all of freeing it that needs no lock. */
+static void retire(pfn_t pfn) {
+    const struct frame *f = &table[pfn];
     ASSERT(f->pins == 0 && f->state != FRAME_ABSENT && f->state != FRAME_FREE);
-    uint64_t n = 1ul << f->order;
 #ifdef DEBUG
-    memset(frame_addr(pfn), 0xdf, n * PAGE_SIZE);
+    memset(frame_addr(pfn), 0xdf, PAGE_SIZE << f->order);
 #endif
     MACHINE_FRAME_FREED(pfn, f->order);
-    spin_lock(&frame_lock);
+}
+
+static void put_locked(pfn_t pfn) {
+    const struct frame *f = &table[pfn];
+    uint64_t n = 1ul << f->order;
     count[f->state] -= n;
     count[FRAME_FREE] += n;
     buddy_put(pfn, f->order);
-    spin_unlock(&frame_lock);
 }
 
 void frame_hold(pfn_t pfn) {
@@ -176,9 +179,22 @@ void frame_hold(pfn_t pfn) {
 }
 
 void frame_drop(pfn_t pfn) {
-    uint32_t before = __atomic_fetch_sub(&table[pfn].refs, 1, __ATOMIC_ACQ_REL);
-    ASSERT(before != 0);
-    if (before == 1) give_back(pfn);
+    frame_drop_batch(&pfn, 1);
+}
+
+void frame_drop_batch(pfn_t *pfn, unsigned n) {
+    unsigned gone = 0;
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t before = __atomic_fetch_sub(&table[pfn[i]].refs, 1, __ATOMIC_ACQ_REL);
+        ASSERT(before != 0);
+        if (before > 1) continue;
+        retire(pfn[i]);
+        pfn[gone++] = pfn[i];
+    }
+    if (gone == 0) return;
+    spin_lock(&frame_lock);
+    for (unsigned i = 0; i < gone; i++) put_locked(pfn[i]);
+    spin_unlock(&frame_lock);
 }
 
 bool frame_is_sole(pfn_t pfn) {

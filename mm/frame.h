@@ -63,6 +63,8 @@ pfn_t frame_alloc_block(unsigned order);
 void frame_hold(pfn_t);
 /* Drops a reference; the last one frees the frame (or block). */
 void frame_drop(pfn_t);
+/* The same for n of them, under one hold of the lock. Uses the array. */
+void frame_drop_batch(pfn_t *, unsigned n);
 /* Does one mapping alone reach this frame? Pins aside: they belong to whoever mapped it. */
 bool frame_is_sole(pfn_t);
 /* A pin is a reference that a device or the kernel uses: eviction and fork respect it. */

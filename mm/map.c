@@ -24,7 +24,6 @@
      MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK)
 #define MMAP_LOWEST  0x10000ul     /* where the kernel chooses */
 #define STACK_ROOM   0x10000000ul  /* most that a stack's limit keeps free of mappings */
-#define GUARD_GAP    0x100000ul
 #define TABLES_PARTED 3            /* a region without tables may part two that shared one at each level */
 
 int range_round(vaddr_t addr, uint64_t len, vaddr_t *start, vaddr_t *end) {

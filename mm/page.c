@@ -24,16 +24,19 @@ static bool promised_singly(const struct region *r) {
 
 static uint64_t zap_span(struct pmap *pm, vaddr_t va, vaddr_t stop, pte_t *pte, bool singly, struct flush *f) {
     uint64_t own = 0;
+    uint32_t taken = 0;
+    pte_t *first = pte;
     for (; va < stop; va += PAGE_SIZE, pte++) {
-        pte_t e = *pte;
-        if (!e) continue;
-        pmap_set(pm, pte, 0);
+        if (!*pte) continue;
+        pte_t e = pmap_take(pte);
+        taken++;
         if (pte_present(e)) flush_page(f, va);
         pfn_t pfn = pte_pfn(e);
         if (pfn == zero_pfn) continue;
         if (singly && frame_of(pfn)->state == FRAME_ANON) own++;
         flush_drop(f, pfn);
     }
+    pmap_uncount(pm, first, taken);
     return own;
 }
 
@@ -114,6 +117,8 @@ void pages_move(struct space *s, vaddr_t from, vaddr_t to, uint64_t len) {
             if (pte_present(e)) flush_page(&f, va);
         }
         pmap_prune(pm, first, &f);
+        spin_unlock(&pm->lock);
+        spin_lock(&pm->lock);
     }
     spin_unlock(&pm->lock);
     flush_finish(&f);

@@ -135,7 +135,7 @@ vaddr_t space_choose(const struct space *, vaddr_t hint, uint64_t len);
 /*
  * Adding a region, in two halves. Reserve may fail and changes nothing that anyone sees; commit cannot fail.
  * proto's want says how its pages are to be locked; charge_credit is what the regions that it replaces are
- * charged now (they go between the halves, uncharged by add_forget). Range and lock held.
+ * charged now (they go between the halves, with their charge taken off them). Range and lock held.
  */
 struct addition {
     struct region *region;
@@ -154,7 +154,7 @@ int add_finish(struct space *, vaddr_t start, vaddr_t end, bool past_end);
 
 /* ---- lock.c ---- */
 
-/* Bring in pages of [*next, end) in regions whose want is LOCK_FULL; at most about budget pages: 1 more to do, 0, -ENXIO, -ENOMEM.
+/* Bring in pages of [*next, end) as the wants of its regions ask; at most about budget pages: 1 more to do, 0, -ENXIO, -ENOMEM.
  * Range held; lock NOT held. */
 int wanted_populate(struct space *, vaddr_t *next, vaddr_t end, uint64_t budget, bool past_end);
 /* lock = want over the range, or want = lock; merges. Lock held. */
@@ -170,4 +170,5 @@ static inline bool range_in_user(vaddr_t start, vaddr_t end) {
 
 #define SLICE 512 /* pages that a synchronous call brings in before it lets others at the space */
 #define WHOLE_SPACE 0, USER_MAX
+#define GUARD_GAP 0x100000ul /* 1 MiB below a stack stays free, as with Linux's stack_guard_gap */
 #define NO_BUDGET UINT64_MAX

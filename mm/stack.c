@@ -18,8 +18,6 @@
 #include "kernel/assert.h"
 #include "mm/space.h"
 
-#define GUARD_GAP 0x100000ul /* 1 MiB, as Linux's stack_guard_gap */
-
 static struct region anonymous(vaddr_t start, vaddr_t end) {
     return (struct region){.start = start, .end = end, .prot = PROT_READ | PROT_WRITE,
                            .max_prot = PROT_READ | PROT_WRITE | PROT_EXEC,

@@ -110,6 +110,11 @@ void pmap_set(struct pmap *pm, pte_t *slot, pte_t entry) {
     }
 }
 
+void pmap_uncount(struct pmap *pm, pte_t *slot, uint32_t n) {
+    table_frame(slot)->refs -= n;
+    pm->resident -= n;
+}
+
 /* Unhook empty tables from the leaf upwards. A table frame's last reference is its parent's entry, which we take. */
 void pmap_prune(struct pmap *pm, vaddr_t va, struct flush *f) {
     pte_t *slot[PT_LEVELS];
@@ -140,16 +145,6 @@ void flush_begin(struct flush *f, struct pmap *pm) {
     f->frames = 0;
 }
 
-void flush_page(struct flush *f, vaddr_t va) {
-    if (f->pages < FLUSH_PAGES) f->page[f->pages] = va;
-    f->pages++;
-}
-
-void flush_drop(struct flush *f, pfn_t pfn) {
-    if (f->frames == FLUSH_FRAMES) flush_finish(f);
-    f->frame[f->frames++] = pfn;
-}
-
 /* INVLPG also drops the paging-structure caches (SDM 4.10.4.1), which pruned tables need. */
 void flush_finish(struct flush *f) {
     if (f->pages && mmu_runs(f->pmap->root)) {
@@ -158,6 +153,6 @@ void flush_finish(struct flush *f) {
         else
             for (unsigned i = 0; i < f->pages; i++) mmu_flush_page(f->page[i]);
     }
-    for (unsigned i = 0; i < f->frames; i++) frame_drop(f->frame[i]);
+    if (f->frames) frame_drop_batch(f->frame, f->frames);
     f->pages = f->frames = 0;
 }

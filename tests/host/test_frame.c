@@ -41,6 +41,20 @@ static bool all_bytes(pfn_t pfn, uint8_t want) {
     return true;
 }
 
+static void test_batch(void) {
+    start(16);
+    uint64_t before = free_frames();
+    pfn_t f[5], keep;
+    for (unsigned i = 0; i < 5; i++) f[i] = frame_alloc(FRAME_KERNEL);
+    keep = f[2];
+    frame_hold(keep);
+    frame_drop_batch(f, 5);
+    is_int(before - free_frames(), 1, "I4: a batch of drops frees all frames but the one that another holds");
+    is_int(frame_of(keep)->refs, 1, "whose reference is left");
+    frame_drop_batch(&keep, 1);
+    ok(free_frames() == before && adds_up(), "I8: and then that one");
+}
+
 static void test_one(void) {
     start(16);
     uint64_t before = free_frames();
@@ -321,6 +335,7 @@ static void test_lazy(void) {
 }
 
 int main(int argc, char **argv) {
+    test_batch();
     test_one();
     test_pins();
     test_blocks();
