@@ -2,7 +2,10 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * The CPU: interrupts, halting, and the block of data each CPU finds by GS.
+ * The CPUs: which there are, interrupts, halting, and the block of data each CPU finds by GS.
+ *
+ * CPUs have dense ids from 0, the one that booted; those that run are the bits of cpu_online_mask(). The
+ * others are started by cpus_start, one by one; none ever goes away again before the machine's end.
  */
 #pragma once
 
@@ -10,9 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define MAX_CPUS 32 /* a set of CPUs is a uint64_t: bit = id */
+
 struct thread;
 
-/* One a CPU; the first fields are at offsets that entry.asm knows. */
+/* One a CPU; the first fields are at offsets that entry.asm knows. Changed by that CPU alone, if nothing else is said. */
 struct cpu {
     struct cpu *self;           /* 0: read by cpu_this() */
     uint64_t kernel_stack;      /* 8: SYSCALL loads it */
@@ -23,7 +28,24 @@ struct cpu {
     uint32_t irq_depth;         /* nesting of interrupt handlers */
     bool resched;               /* another thread is due: switch when preemption is on */
     struct thread *idle;
-};
+    uint32_t apic_id;           /* its hardware's name for it; constant */
+} __attribute__((aligned(64)));
+
+extern struct cpu cpus[MAX_CPUS];
+extern uint64_t cpus_online; /* only grows */
+
+static inline uint64_t cpu_online_mask(void) {
+    return __atomic_load_n(&cpus_online, __ATOMIC_ACQUIRE);
+}
+
+/* CPUs that run: ids 0 to cpu_count() - 1. */
+static inline unsigned cpu_count(void) {
+    return 64 - (unsigned)__builtin_clzl(cpu_online_mask());
+}
+
+static inline struct cpu *cpu_nth(unsigned id) {
+    return &cpus[id];
+}
 
 static inline struct cpu *cpu_this(void) {
     struct cpu *c;
@@ -64,6 +86,12 @@ static inline void irq_restore(uint64_t flags) {
     if (flags & 0x200) __asm__ volatile("sti" ::: "memory");
 }
 
+static inline bool irq_enabled(void) {
+    uint64_t flags;
+    __asm__ volatile("pushfq; popq %0" : "=r"(flags)::"memory");
+    return flags & 0x200;
+}
+
 static inline void irq_enable(void) {
     __asm__ volatile("sti" ::: "memory");
 }
@@ -77,7 +105,25 @@ static inline void cpu_idle(void) {
     __asm__ volatile("sti; hlt" ::: "memory");
 }
 
-/* Ends QEMU through isa-debug-exit (port 0xf4) with (code << 1 | 1); where there is no such device, halts for ever. */
+/*
+ * Start the other CPUs that the firmware's tables name (once; interrupts on; after mm_init and thread_init).
+ * What cannot be started is reported and left out. For each, kernel_ap_prepare on this CPU sets up the block's
+ * `thread` and `idle` and returns the top of the stack that it starts on (0: no memory); if the CPU does not
+ * come up, kernel_ap_discard takes that back. The CPU itself ends in kernel_ap_main, interrupts off,
+ * preempt_off 1. Those three are in kernel/smp.c.
+ */
+void cpus_start(void);
+uint64_t kernel_ap_prepare(struct cpu *);
+void kernel_ap_discard(struct cpu *);
+_Noreturn void kernel_ap_main(void);
+
+/* Stop all other CPUs for good, whatever they are doing; returns when they have, or will not. Callable anywhere, twice too. */
+void cpus_stop(void);
+/* A non-maskable interrupt came: does not return if it was another CPU's cpus_stop. */
+void cpus_stop_here(void);
+
+/* Stops all CPUs, then ends QEMU through isa-debug-exit (port 0xf4) with (code << 1 | 1); where there is no such device,
+ * halts for ever. From any CPU. */
 _Noreturn void machine_exit(uint8_t code);
 /* One line on the machine-readable channel (port 0xe9): what tools/hf reads as the verdict. */
 void machine_verdict(const char *line);

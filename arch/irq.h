@@ -12,6 +12,9 @@ enum irq_source {
     IRQ_SPURIOUS, /* nobody; nothing to acknowledge */
     IRQ_TIMER,    /* call clock_interrupt() */
     IRQ_SERIAL,   /* call serial_interrupt() */
+    IRQ_CALL,     /* call ipi_interrupt() */
+    IRQ_RESCHEDULE, /* nothing to do but what every interrupt ends with */
+    IRQ_APIC_ERROR, /* call lapic_error() */
     IRQ_UNKNOWN,  /* a device that nobody drives */
 };
 
@@ -21,6 +24,11 @@ void irq_done(uint64_t vector);
 
 /* The timer's interrupt: calls clock_expired() if the armed time has really come, else arms the rest. */
 void clock_interrupt(void);
+
+/* Another CPU asks for calls: makes them (arch/ipi.h). */
+void ipi_interrupt(void);
+/* This CPU's interrupt controller has found something wrong: one line on the console. */
+void lapic_error(void);
 
 /* A fault at this instruction could not be resolved: where to go on instead, or 0 when it is not one that
  * touches user memory for copyin and its kin. */

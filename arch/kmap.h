@@ -8,7 +8,6 @@
  * never executable, global. Tables come from frame_alloc and stay for ever (one frame serves 512 pages).
  *
  * LOCKING  one spinlock inside; nothing sleeps.
- * MISSING  the shootdown of other CPUs in kunmap_page (there is one CPU).
  */
 #pragma once
 
@@ -16,5 +15,17 @@
 
 /* va is page-aligned in [KMAP_BASE, KMAP_END) and not mapped (asserted). 0, or -ENOMEM when there is no frame for a table. */
 int kmap_page(vaddr_t va, paddr_t pa);
-/* va must be mapped (asserted). Gives back what it was mapped to; the frame stays the caller's. */
+/*
+ * va must be mapped (asserted). Gives back what it was mapped to; the frame stays the caller's. CPUs may still
+ * use the translation: neither the frame nor the address may serve anything else before a kmap_flush.
+ */
 paddr_t kunmap_page(vaddr_t va);
+/* Every CPU forgets what has been unmapped. With other CPUs online: as ipi_call, interrupts on. */
+void kmap_flush(void);
+/* May kmap_flush be called here? */
+bool kmap_can_flush(void);
+/*
+ * Copy from physical memory of any kind (what the firmware left), by a mapping that is read-only and never
+ * executable and gone afterwards. False: no such address on this CPU, or no frame for a table.
+ */
+bool kmap_peek(void *to, paddr_t from, size_t len);

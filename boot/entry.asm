@@ -7,7 +7,7 @@
 ; EBX = its information; QEMU's -kernel finds the Xen note (the PVH boot protocol) and jumps to start_pvh
 ; with EBX = its start info. Both leave paging off, flat segments and no stack to rely on.
 ;
-; The page tables made here last only until arch/x86_64/paging.c has made the real ones: they map the low
+; The page tables made here serve each CPU only until it loads the real ones of arch/x86_64/paging.c: they map the low
 ; 4 GiB three times over, in 2 MiB pages, writable and executable:
 ;
 ;   PML4[0]   identity, for the instructions between "paging on" and "in the higher half"
@@ -36,6 +36,7 @@ extern boot_main
 extern boot_entry_tsc
 global start_multiboot2
 global boot_stack_guard, boot_stack_top
+global early_pml4               ; the other CPUs come by it too (arch/x86_64/smp.c)
 
 ; ------------------------------------------------------------------ what the loaders look for
 section .boot progbits alloc exec nowrite align=16

@@ -8,9 +8,12 @@
  *      KMAP_BASE + n * KSTACK_STEP:   [ unmapped guard ][ 4 frames of stack ]
  *
  * Slots are bits of a map. The last few stacks that were freed stay mapped and are handed out first: a
- * fork that follows an exit maps nothing. Their first word links them.
+ * fork that follows an exit maps nothing. Their first word links them. More of them than that are unmapped
+ * together, with one flush of all CPUs, by the next kstack_free that may wait for other CPUs; an idle CPU
+ * sees to the rest (kstack_trim).
  *
  * LOCKING  one spinlock over the map and the cache; the stack's frames are (un)mapped outside it.
+ * INVARIANTS  A slot's bit is cleared, and its frames are dropped, only after every CPU has forgotten them.
  */
 #include "kernel/kstack.h"
 
@@ -19,6 +22,8 @@
 #include "kernel/assert.h"
 #include "kernel/sync.h"
 #include "mm/mm.h"
+
+#define TRIM_BATCH 8u
 
 static struct spinlock lock;
 static uint64_t used[KSTACK_MAX / 64];
@@ -54,49 +59,79 @@ static void give_slot(vaddr_t stack) {
     spin_unlock(&lock);
 }
 
-static void unmap(vaddr_t stack, uint64_t bytes) {
+/* Batches: what they hold is unmapped, and nobody else's yet. */
+struct batch {
+    unsigned stacks, frames;
+    vaddr_t stack[TRIM_BATCH];
+    pfn_t frame[TRIM_BATCH * KSTACK_SIZE / PAGE_SIZE];
+};
+
+static void unmap(struct batch *b, vaddr_t stack, uint64_t bytes) {
     for (uint64_t at = 0; at < bytes; at += PAGE_SIZE)
-        frame_drop((pfn_t)(kunmap_page(stack + at) >> PAGE_SHIFT));
+        b->frame[b->frames++] = (pfn_t)(kunmap_page(stack + at) >> PAGE_SHIFT);
+    b->stack[b->stacks++] = stack;
 }
 
+static void finish(struct batch *b) {
+    if (!b->stacks) return;
+    kmap_flush();
+    for (unsigned i = 0; i < b->frames; i++) frame_drop(b->frame[i]);
+    for (unsigned i = 0; i < b->stacks; i++) give_slot(b->stack[i]);
+}
+
+/* False: no memory, and the slot is given back. */
 static bool map(vaddr_t stack) {
     for (uint64_t at = 0; at < KSTACK_SIZE; at += PAGE_SIZE) {
         pfn_t pfn = frame_alloc(FRAME_KERNEL);
         if (pfn != NO_PFN && kmap_page(stack + at, (paddr_t)pfn << PAGE_SHIFT) == 0) continue;
         if (pfn != NO_PFN) frame_drop(pfn);
-        unmap(stack, at);
+        struct batch b = {.stacks = 0};
+        unmap(&b, stack, at);
+        finish(&b);
         return false;
     }
     return true;
 }
 
+/* 0: no more than `keep` are cached. */
+static vaddr_t take_cached_locked(unsigned keep) {
+    if (ncached <= keep) return 0;
+    vaddr_t stack = cached;
+    cached = *(vaddr_t *)stack;
+    ncached--;
+    return stack;
+}
+
 vaddr_t kstack_alloc(void) {
     spin_lock(&lock);
-    vaddr_t stack = cached;
-    if (stack) {
-        cached = *(vaddr_t *)stack;
-        ncached--;
-        spin_unlock(&lock);
-        return stack;
-    }
-    stack = take_slot_locked();
+    vaddr_t stack = take_cached_locked(0);
+    bool mapped = stack;
+    if (!stack) stack = take_slot_locked();
     spin_unlock(&lock);
-    if (!stack || map(stack)) return stack;
-    give_slot(stack);
-    return 0;
+    return !stack || mapped || map(stack) ? stack : 0;
 }
 
 void kstack_free(vaddr_t stack) {
     ASSERT(stack >= KMAP_BASE && slot_number(stack) < KSTACK_MAX);
     spin_lock(&lock);
-    if (ncached < KSTACK_CACHE) {
-        *(vaddr_t *)stack = cached;
-        cached = stack;
-        ncached++;
-        spin_unlock(&lock);
-        return;
-    }
+    *(vaddr_t *)stack = cached;
+    cached = stack;
+    ncached++;
     spin_unlock(&lock);
-    unmap(stack, KSTACK_SIZE);
-    give_slot(stack);
+    if (kmap_can_flush()) kstack_trim();
+}
+
+void kstack_trim(void) {
+    vaddr_t stack;
+    if (__atomic_load_n(&ncached, __ATOMIC_RELAXED) <= KSTACK_CACHE) return;
+    do {
+        struct batch b = {.stacks = 0};
+        do {
+            spin_lock(&lock);
+            stack = take_cached_locked(KSTACK_CACHE);
+            spin_unlock(&lock);
+            if (stack) unmap(&b, stack, KSTACK_SIZE);
+        } while (stack && b.stacks < TRIM_BATCH);
+        finish(&b);
+    } while (stack);
 }

@@ -13,7 +13,10 @@
 #define KSTACK_MAX   4096u             /* threads at one time */
 #define KSTACK_CACHE 16u               /* kept mapped for the next thread */
 
-/* The lowest address of a stack of KSTACK_SIZE bytes; 0: no memory, or KSTACK_MAX are out. Contents unspecified. */
+/* The lowest address of a stack of KSTACK_SIZE bytes; 0: no memory, or KSTACK_MAX are out. Contents unspecified.
+ * Interrupts on, when other CPUs are online. */
 vaddr_t kstack_alloc(void);
 void kstack_free(vaddr_t stack);
+/* Give back what kstack_free had to keep, as it could not wait for other CPUs: where kmap_can_flush (arch/kmap.h). */
+void kstack_trim(void);
 void kstack_init(void);

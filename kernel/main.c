@@ -30,6 +30,7 @@ _Noreturn void kernel_main(void) {
     futex_init();
     irq_enable();
     serial_start();
+    cpus_start();
     files_init();
     aio_init();
     shutdown_baseline();

@@ -14,8 +14,7 @@
  *
  * and believes none of them: an address is read only if the kernel's tables map it.
  *
- * LOCKING  none is taken, interrupts are off, the serial line is polled.
- * MISSING  stopping other CPUs (there is one).
+ * LOCKING  none is taken, interrupts are off, the other CPUs are stopped, the serial line is polled.
  */
 #include "arch/cpu.h"
 #include "arch/mmu.h"
@@ -89,6 +88,7 @@ static _Noreturn __attribute__((format(printf, 3, 0))) void die(const struct tra
     char line[200] = "panic ";
     const size_t head = 6;
     irq_disable();
+    cpus_stop(); /* of two CPUs that panic at once, one does not come back from here */
     check_depth();
     serial_panic();
     log_quiet(false);
@@ -96,6 +96,7 @@ static _Noreturn __attribute__((format(printf, 3, 0))) void die(const struct tra
     log_line("\npanic: %s", line + head);
     machine_verdict(line);
     if (tf) print_registers(tf);
+    if (cpu_count() > 1) log_line("  on CPU %u of %u", cpu_this()->id, cpu_count());
     log_line("backtrace:");
     backtrace(tf ? tf->rbp : rbp);
     log_line("last events:");

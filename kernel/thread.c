@@ -46,9 +46,9 @@ void thread_init_boot(void) {
     kstack_init();
 }
 
-static void idle_loop(void *arg) {
-    (void)arg;
+_Noreturn void thread_idle(void) {
     for (;;) {
+        kstack_trim();
         irq_disable();
         if (cpu_this()->resched) {
             irq_enable();
@@ -59,10 +59,21 @@ static void idle_loop(void *arg) {
     }
 }
 
+static void idle_loop(void *arg) {
+    (void)arg;
+    thread_idle();
+}
+
 static struct thread *thread_alloc(const char *name, int tid);
 static void kernel_entry(void *arg);
 
-/* The idle thread is on no queue: it runs when the boot thread first sleeps or ends. */
+struct thread *thread_create_idle(void) {
+    struct thread *idle = thread_alloc("idle", 0);
+    if (idle) idle->state = THREAD_RUNNING;
+    return idle;
+}
+
+/* The first CPU's idle thread is on no queue: it runs when the boot thread first sleeps or ends. */
 void thread_init(void) {
     cache_init(&threads, "thread", sizeof(struct thread));
     struct thread *idle = thread_alloc("idle", 0);

@@ -94,6 +94,10 @@ unsigned thread_count(void);
 void thread_init_boot(void);
 /* Caches and the idle thread: after mm_init. */
 void thread_init(void);
+/* Another CPU's idle thread, for it to start in (thread_idle, on its stack). NULL: no memory. */
+struct thread *thread_create_idle(void);
+/* Halt until there is something to do. Interrupts on. */
+_Noreturn void thread_idle(void);
 /* A user thread of a process, not yet ready, its trap frame unwritten. NULL: no memory. */
 struct thread *thread_create_user(struct process *, int tid);
 /* Frees one that never ran. */

@@ -2,13 +2,14 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * A ring of the last events, to be read after a panic or from a program.
+ * A ring of the last events of each CPU, to be read after a panic or from a program.
  *
  * An event is a time, a static id and two numbers: cheap enough to leave in every build (some ten
  * instructions). The names and formats of the ids are in kernel/trace.c. Callable anywhere.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum trace_id {
@@ -25,5 +26,7 @@ enum trace_id {
 };
 
 void trace(enum trace_id, uint64_t a, uint64_t b);
-/* Print the newest n events, oldest first, by log_line. */
+/* A ring for another CPU, before it runs. False: no memory. Once made it stays. */
+bool trace_add_cpu(unsigned cpu);
+/* Print the newest n events of all CPUs, oldest first, by log_line. */
 void trace_dump(unsigned n);

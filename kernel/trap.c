@@ -9,9 +9,9 @@
  *               |               +- any other from ring 0 -> panic
  *               +- from ring 3 -> user_exception (a signal)
  *               +- from ring 0 -> panic
- *   interrupt --+- timer, serial, nobody
+ *   interrupt --+- timer, serial, another CPU, nobody
  *               +- then, if what was interrupted may be preempted, sched_irq_exit
- *   NMI, double fault, machine check -> panic, on a stack of their own
+ *   NMI from a CPU that panics -> stop; other NMI, double fault, machine check -> panic: on stacks of their own
  *
  * Exceptions run on the thread's stack with interrupts as they were before; interrupts run with them off.
  *
@@ -82,6 +82,8 @@ void trap_irq(struct trapframe *tf) {
     cpu->irq_depth++;
     if (source == IRQ_TIMER) clock_interrupt();
     else if (source == IRQ_SERIAL) serial_interrupt();
+    else if (source == IRQ_CALL) ipi_interrupt();
+    else if (source == IRQ_APIC_ERROR) lapic_error();
     else if (source == IRQ_UNKNOWN) log_line("interrupt %lu from a device that nobody drives", tf->vector);
     if (source != IRQ_SPURIOUS) irq_done(tf->vector);
     cpu->irq_depth--;
@@ -91,6 +93,7 @@ void trap_irq(struct trapframe *tf) {
 
 _Noreturn void trap_fatal(struct trapframe *tf) {
     vaddr_t cr2 = mmu_fault_address();
+    if (tf->vector == VECTOR_NMI) cpus_stop_here();
     if (tf->vector == VECTOR_DOUBLE_FAULT) {
         /* The frame could not be pushed: the fault was at the stack pointer. */
         bool overflow = cr2 - (tf->rsp - 2 * PAGE_SIZE) < 2 * PAGE_SIZE;

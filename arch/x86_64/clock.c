@@ -8,6 +8,9 @@
  * counters are read at two edges some 100 us apart; of three rounds the one with the least doubt
  * (time between the reads that bracket an edge) is believed. Nanoseconds are counter * factor >> 32.
  *
+ * The first CPU measures for all. Each has a timer of its own, and all count one time: that their time-stamp
+ * counters agree is looked at when they start (smp.c).
+ *
  * INVARIANTS  clock_now never goes back: the TSC does not, and the factor is set once.
  * MISSING  drift against the PIT is not corrected (a few tenths of a per cent at worst); unstable TSCs.
  */
@@ -33,7 +36,7 @@ static uint64_t tsc_factor;   /* ns = ticks * factor >> 32 */
 static uint64_t timer_factor; /* timer's counts = ns * factor >> 32 */
 static uint64_t tsc_base;
 static uint64_t wall_offset;
-static uint64_t armed; /* what clock_arm was told; this CPU's */
+static uint64_t armed[MAX_CPUS]; /* what clock_arm was told on each */
 
 /* ---- calibration ---- */
 
@@ -145,7 +148,7 @@ uint64_t clock_wall_offset(void) {
 
 void clock_arm(uint64_t deadline_ns) {
     uint64_t saved = irq_save(), now = clock_now();
-    armed = deadline_ns;
+    armed[cpu_this()->id] = deadline_ns;
     uint64_t wait = deadline_ns > now ? deadline_ns - now : 0;
     if (wait > LONGEST_NS) wait = LONGEST_NS;
     uint64_t count = (uint64_t)((unsigned __int128)wait * timer_factor >> 32) + 1; /* 0 would stop it */
@@ -154,11 +157,12 @@ void clock_arm(uint64_t deadline_ns) {
 }
 
 void clock_interrupt(void) {
-    if (armed == UINT64_MAX) return;
-    if (clock_now() < armed) {
-        clock_arm(armed);
+    uint64_t *mine = &armed[cpu_this()->id];
+    if (*mine == UINT64_MAX) return;
+    if (clock_now() < *mine) {
+        clock_arm(*mine);
         return;
     }
-    armed = UINT64_MAX;
+    *mine = UINT64_MAX;
     clock_expired();
 }

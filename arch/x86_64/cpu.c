@@ -9,15 +9,17 @@
  * The order is SYSCALL's and SYSRET's (SDM Vol. 3, 5.8.8): SYSRET takes SS from STAR + 8 and CS from
  * STAR + 16. Double fault, NMI and machine check have stacks of their own (IST), since they may come when
  * the stack is the user's or has run into its guard page; each stands above a page that is not mapped.
+ * Every CPU has a GDT, a TSS and such stacks of its own; the interrupt table is shared.
  *
  * INVARIANTS  Ring 3 cannot set GS to a kernel address (no FSGSBASE), so the fatal handlers may tell by
- * GS's sign whose it is. IOPL is 0: ring 3 has no ports.
- * MISSING  SMP: one block, one TSS; another CPU brings its own.
+ * GS's sign whose it is. IOPL is 0: ring 3 has no ports. All CPUs can do what the first can (cpu_caps).
  */
 #include "arch/cpu.h"
 #include "arch/trap.h"
 #include "arch/x86_64/x86.h"
 #include "kernel/assert.h"
+#include "kernel/kstack.h"
+#include "libc/core/string.h"
 
 struct tss { /* SDM Vol. 3, 7.7 */
     uint32_t reserved0;
@@ -58,13 +60,21 @@ extern char trap_vectors[]; /* entry.asm: 256 entries, 16 bytes apart */
 extern char syscall_entry[];
 extern char ist_stack_top[]; /* entry.asm: IST n's stack ends at ist_stack_top + (n - 1) * IST_STRIDE */
 #define IST_STRIDE (3 * PAGE_SIZE)
+#define ISTS 3
 extern char boot_stack_top[];
 
 struct cpu_caps cpu_caps;
-static struct cpu boot_cpu;
-static struct tss tss;
+struct cpu cpus[MAX_CPUS];
+uint64_t cpus_online = 1;
 static struct gate idt[256];
-static uint64_t gdt[10] = {
+
+/* What the hardware wants of each CPU, cpus[i]'s at tables[i]. */
+static struct cpu_tables {
+    struct tss tss;
+    uint64_t gdt[10];
+} __attribute__((aligned(64))) tables[MAX_CPUS];
+
+static const uint64_t gdt_start[10] = {
     [2] = 0x00af9b000000ffff, /* kernel code, 64-bit */
     [3] = 0x00cf93000000ffff, /* kernel data */
     [5] = 0x00cff3000000ffff, /* user data */
@@ -82,14 +92,16 @@ static void detect(void) {
     if (!(one.edx >> 9 & 1)) panic("boot: this CPU has no local APIC");
 }
 
-static void load_segments(void) {
-    uint64_t base = (uint64_t)&tss, limit = sizeof tss - 1;
-    gdt[SEL_TSS / 8] = limit | (base & 0xffffff) << 16 | 0x89ul << 40 | (base >> 24 & 0xff) << 56;
-    gdt[SEL_TSS / 8 + 1] = base >> 32;
-    tss.iomap = sizeof tss; /* none */
-    for (unsigned i = 0; i < 3; i++) tss.ist[i] = (uint64_t)ist_stack_top + i * IST_STRIDE;
+static void fill_tables(struct cpu_tables *t) {
+    uint64_t base = (uint64_t)&t->tss, limit = sizeof t->tss - 1;
+    memcpy(t->gdt, gdt_start, sizeof t->gdt);
+    t->gdt[SEL_TSS / 8] = limit | (base & 0xffffff) << 16 | 0x89ul << 40 | (base >> 24 & 0xff) << 56;
+    t->gdt[SEL_TSS / 8 + 1] = base >> 32;
+    t->tss.iomap = sizeof t->tss; /* none */
+}
 
-    struct table_pointer p = {sizeof gdt - 1, (uint64_t)gdt};
+static void load_segments(const struct cpu_tables *t) {
+    struct table_pointer p = {sizeof t->gdt - 1, (uint64_t)t->gdt};
     __asm__ volatile("lgdt %0\n\t"
                      "pushq %1\n\t"
                      "leaq 1f(%%rip), %%rax\n\t"
@@ -102,13 +114,16 @@ static void load_segments(void) {
                      : "rax", "memory");
 }
 
-static void load_traps(void) {
+static void fill_traps(void) {
     for (unsigned v = 0; v < 256; v++) {
         uint64_t at = (uint64_t)trap_vectors + v * 16;
         uint8_t ist = v == VECTOR_DF ? 1 : v == VECTOR_NMI ? 2 : v == VECTOR_MCE ? 3 : 0;
         uint8_t type = GATE_INTERRUPT | (v == 3 || v == 4 ? GATE_RING3 : 0); /* INT3, INTO */
         idt[v] = (struct gate){(uint16_t)at, KERNEL_CS, ist, type, (uint16_t)(at >> 16), (uint32_t)(at >> 32), 0};
     }
+}
+
+static void load_traps(void) {
     struct table_pointer p = {sizeof idt - 1, (uint64_t)idt};
     __asm__ volatile("lidt %0" ::"m"(p));
 }
@@ -143,29 +158,73 @@ static void protect(void) {
     if (cpu_caps.umip) cr4 |= CR4_UMIP;
     if (cpu_caps.smep) cr4 |= CR4_SMEP;
     if (cpu_caps.xsave) cr4 |= CR4_OSXSAVE;
-    if (cpu_caps.smap) {
-        patch_smap();
-        cr4 |= CR4_SMAP;
-    }
+    if (cpu_caps.smap) cr4 |= CR4_SMAP;
     write_cr4(cr4);
 }
 
 void cpu_set_kernel_stack(uint64_t top) {
-    tss.rsp[0] = top;
-    cpu_this()->kernel_stack = top;
+    struct cpu *c = cpu_this();
+    tables[c->id].tss.rsp[0] = top;
+    c->kernel_stack = top;
 }
 
-void cpu_init(void) {
-    boot_cpu.self = &boot_cpu;
-    boot_cpu.preempt_off = 1; /* until the scheduler runs */
-    load_segments();
-    wrmsr(MSR_GS_BASE, (uint64_t)&boot_cpu);
+/* The tables are filled; GS is needed by all that follows. */
+static void load(struct cpu *c) {
+    load_segments(&tables[c->id]);
+    wrmsr(MSR_GS_BASE, (uint64_t)c);
     wrmsr(MSR_KERNEL_GS_BASE, 0);
     wrmsr(MSR_FS_BASE, 0);
     load_traps();
     load_syscall();
+}
+
+static void fill_block(struct cpu *c, unsigned id) {
+    c->self = c;
+    c->id = id;
+    c->preempt_off = 1; /* until the scheduler runs */
+}
+
+void cpu_init(void) {
+    fill_block(&cpus[0], 0);
+    fill_tables(&tables[0]);
+    for (unsigned i = 0; i < ISTS; i++) tables[0].tss.ist[i] = (uint64_t)ist_stack_top + i * IST_STRIDE;
+    fill_traps();
+    load(&cpus[0]);
     detect();
+    if (cpu_caps.smap) patch_smap();
     protect();
     fpu_init();
     cpu_set_kernel_stack((uint64_t)boot_stack_top);
+}
+
+/* ---- the other CPUs ---- */
+
+bool cpu_prepare(struct cpu *c) {
+    unsigned id = (unsigned)(c - cpus);
+    memset(c, 0, sizeof *c);
+    memset(&tables[id], 0, sizeof tables[id]);
+    fill_block(c, id);
+    fill_tables(&tables[id]);
+    for (unsigned i = 0; i < ISTS; i++) {
+        vaddr_t stack = kstack_alloc();
+        if (!stack) {
+            cpu_release(c);
+            return false;
+        }
+        tables[id].tss.ist[i] = stack + KSTACK_SIZE;
+    }
+    return true;
+}
+
+void cpu_release(struct cpu *c) {
+    for (unsigned i = 0; i < ISTS; i++) {
+        uint64_t top = tables[c->id].tss.ist[i];
+        if (top) kstack_free(top - KSTACK_SIZE);
+    }
+}
+
+void cpu_init_ap(struct cpu *c) {
+    load(c);
+    protect();
+    fpu_init();
 }

@@ -13,6 +13,7 @@
 
 _Noreturn void machine_exit(uint8_t code) {
     irq_disable();
+    cpus_stop();
     outb(PORT_EXIT, code); /* QEMU ends with code << 1 | 1 */
     for (;;) __asm__ volatile("cli; hlt");
 }

@@ -6,16 +6,21 @@
  *
  * LOCKING  `guard` over every table below the slot.
  * INVARIANTS  A table once linked stays, so a walk needs no more than the lock; no entry is changed while
- * present, so mapping needs no flush.
+ * present, so mapping needs no flush. The last page of the slot is the window of kmap_peek, whose translation
+ * never outlives the lock.
  */
 #include "arch/kmap.h"
 
 #include <asm/errno.h>
 
+#include "arch/cpu.h"
+#include "arch/ipi.h"
 #include "arch/mmu.h"
 #include "arch/x86_64/pte.h"
+#include "arch/x86_64/x86.h"
 #include "kernel/assert.h"
 #include "kernel/sync.h"
+#include "libc/core/string.h"
 #include "mm/frame.h"
 
 static struct spinlock guard = {.name = "kmap"};
@@ -53,7 +58,53 @@ paddr_t kunmap_page(vaddr_t va) {
     ASSERT(e && pte_present(*e));
     paddr_t pa = *e & PTE_FRAME;
     *e = 0;
-    mmu_flush_page(va);
     spin_unlock(&guard);
     return pa;
+}
+
+/* The translations are global: they go when CR4.PGE changes (SDM Vol. 3, 4.10.4.1). */
+static void flush_here(void *unused) {
+    (void)unused;
+    uint64_t cr4 = read_cr4();
+    write_cr4(cr4 & ~CR4_PGE);
+    write_cr4(cr4);
+}
+
+void kmap_flush(void) {
+    ipi_call(cpu_online_mask(), flush_here, NULL);
+}
+
+bool kmap_can_flush(void) {
+    return cpu_count() == 1 || (irq_enabled() && cpu_this()->irq_depth == 0);
+}
+
+/* ---- a look at any physical memory ---- */
+
+#define WINDOW (KMAP_END - PAGE_SIZE)
+
+static bool peek_page(void *to, paddr_t from, size_t len) {
+    spin_lock(&guard);
+    pte_t *e = find_locked(WINDOW, true);
+    if (e) {
+        *e = page_floor(from) | PTE_P | PTE_A | PTE_NX;
+        memcpy(to, (const char *)WINDOW + (from & PAGE_MASK), len);
+        *e = 0;
+        mmu_flush_page(WINDOW);
+    }
+    spin_unlock(&guard);
+    return e;
+}
+
+bool kmap_peek(void *to, paddr_t from, size_t len) {
+    paddr_t end = 1ul << (cpuid(0x80000008, 0).eax & 0xff); /* what lies above would be a reserved bit */
+    if (from >= end || len > end - from) return false;
+    while (len) {
+        size_t n = PAGE_SIZE - (from & PAGE_MASK);
+        if (n > len) n = len;
+        if (!peek_page(to, from, n)) return false;
+        to = (char *)to + n;
+        from += n;
+        len -= n;
+    }
+    return true;
 }

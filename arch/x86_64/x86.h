@@ -12,6 +12,7 @@
 #include "mm/types.h"
 
 struct boot_info;
+struct cpu;
 struct trapframe;
 
 /* ---- instructions ---- */
@@ -101,7 +102,10 @@ extern struct cpu_caps cpu_caps;
 /* ---- interrupt vectors ---- */
 #define VECTOR_PIC      0x20 /* sixteen of them */
 #define VECTOR_TIMER    0x40
-#define VECTOR_SPURIOUS 0xff
+#define VECTOR_RESCHEDULE 0xf0
+#define VECTOR_CALL       0xf1
+#define VECTOR_APIC_ERROR 0xfe
+#define VECTOR_SPURIOUS   0xff
 
 /* ---- shared among the files of this folder, and boot ---- */
 void cpu_init(void);                        /* descriptors, traps, control registers, GS; under boot's early tables */
@@ -112,9 +116,23 @@ void pic_init(void);
 void pic_unmask(unsigned irq);
 /* Stack that RSP0 and SYSCALL use from now on. */
 void cpu_set_kernel_stack(uint64_t top);
-/* The local APIC's registers, through an uncached page that paging_init maps. */
+/* The first CPU's block, set up at boot; another's tables and stacks, by the first CPU; then by that CPU itself. */
+bool cpu_prepare(struct cpu *);             /* false: no memory */
+void cpu_release(struct cpu *);             /* one that did not come up */
+void cpu_init_ap(struct cpu *);
+
+/* ---- the local APIC (lapic.c); its registers are in an uncached page that paging_init maps ---- */
 paddr_t lapic_paddr(void);
-void lapic_init(void);                      /* enable, timer one-shot and silent, PIC passed through */
+void lapic_init(void);                      /* the first CPU's: enable, timer one-shot and silent, PIC passed through */
+void lapic_init_ap(paddr_t page);           /* another's: its registers appear where the first one's do */
+bool lapic_use_x2apic(void);                /* from now on, before any other CPU runs. False: this CPU cannot */
+uint32_t lapic_id(void);
 uint32_t lapic_timer_left(void);
 void lapic_timer_start(uint32_t count);     /* 0 stops it */
 void lapic_eoi(void);
+/* A message to one CPU: LAPIC_* and a vector. Callable anywhere. */
+void lapic_send(uint32_t apic_id, uint32_t message);
+#define LAPIC_FIXED   0x4000u /* SDM Vol. 3, 10.6.1: level "assert" */
+#define LAPIC_NMI     0x4400u
+#define LAPIC_INIT    0x4500u
+#define LAPIC_STARTUP 0x4600u

@@ -62,13 +62,13 @@ def boot_arguments(boot, kernel, initrd, cmdline, scratch):
     return ["-bios", OVMF, "-cdrom", iso]
 
 
-def command(boot_args, verdict, mem="64M", icount=False, gdb=None, extra=()):
+def command(boot_args, verdict, mem="64M", icount=False, gdb=None, extra=(), cpus=1):
     qemu = shutil.which(QEMU)
     if not qemu:
         raise HfError(f"{QEMU} is not installed: run tools/setup")
     # rep movsb counts as one instruction when ERMS is told of, however long: not under --icount.
     cpu = ["-cpu", "max,-erms", "-icount", "shift=0,sleep=off"] if icount else ["-cpu", "max"]
-    return [qemu, "-machine", "q35", *cpu, "-m", mem, "-nodefaults", "-display", "none", "-vga", "std",
+    return [qemu, "-machine", "q35", *cpu, "-smp", str(cpus), "-m", mem, "-nodefaults", "-display", "none", "-vga", "std",
             "-no-reboot", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
             "-chardev", f"file,id=verdict,path={verdict}", "-device", "isa-debugcon,iobase=0xe9,chardev=verdict",
             *(["-gdb", f"tcp:127.0.0.1:{gdb}", "-S"] if gdb else []), *boot_args, *extra]

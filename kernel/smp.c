@@ -1,0 +1,31 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * What the kernel has ready for a CPU before it is started (arch/cpu.h), and what that CPU does then: its
+ * idle thread, on whose stack it starts.
+ */
+#include "arch/cpu.h"
+#include "kernel/kstack.h"
+#include "kernel/thread.h"
+#include "kernel/trace.h"
+
+uint64_t kernel_ap_prepare(struct cpu *c) {
+    struct thread *idle = thread_create_idle();
+    if (!idle) return 0;
+    if (!trace_add_cpu(c->id)) {
+        thread_discard(idle);
+        return 0;
+    }
+    c->thread = c->idle = idle;
+    return idle->context.stack_top;
+}
+
+void kernel_ap_discard(struct cpu *c) {
+    thread_discard(c->idle);
+}
+
+_Noreturn void kernel_ap_main(void) {
+    irq_enable();
+    thread_idle();
+}
