@@ -120,7 +120,7 @@ static int copy_one(struct fork *k, const struct region *r) {
     return err;
 }
 
-int space_fork(struct space *parent, struct space **child) {
+static int fork_once(struct space *parent, struct space **child) {
     struct fork k = {.parent = parent, .child = space_create(&parent->limits)};
     int err = 0;
     if (!k.child) return -ENOMEM;
@@ -141,4 +141,10 @@ int space_fork(struct space *parent, struct space **child) {
     }
     *child = k.child;
     return 0;
+}
+
+int space_fork(struct space *parent, struct space **child) {
+    int err = fork_once(parent, child);
+    if (err == -ENOMEM && object_make_room()) err = fork_once(parent, child);
+    return err;
 }

@@ -10,7 +10,7 @@
  *
  * So an allocation in a promised state cannot fail, an allocation in any other must leave
  * (promised - given) frames free, and a new promise must find that many more. KERNEL_SHARE of RAM is
- * kept out of promises, for the kernel's own objects.
+ * kept out of promises and of the cache, for the kernel's own objects.
  *
  * Descriptors stand in one table at the top of RAM, indexed by frame number: 16 bytes for 4096, 0.4 %.
  * The table costs nothing until a chunk of memory is first used (mm/buddy.c).
@@ -118,11 +118,17 @@ pfn_t frame_number(const void *addr) {
     return (pfn_t)(virt_to_phys(addr) >> PAGE_SHIFT);
 }
 
+/* How many free frames an allocation leaves alone. Copies of files, which may go at any time, leave the kernel its share. */
+static uint64_t kept_from(enum frame_state state) {
+    if (is_promised(state)) return 0;
+    return outstanding() + (state == FRAME_CACHE ? kernel_reserve : 0);
+}
+
 static pfn_t take(enum frame_state state, unsigned order) {
     uint64_t n = 1ul << order;
     spin_lock(&frame_lock);
     pfn_t pfn = NO_PFN;
-    if (count[FRAME_FREE] >= n + (is_promised(state) ? 0 : outstanding())) pfn = buddy_take(order);
+    if (count[FRAME_FREE] >= n + kept_from(state)) pfn = buddy_take(order);
     if (pfn != NO_PFN) {
         count[FRAME_FREE] -= n;
         count[state] += n;

@@ -53,7 +53,7 @@ pfn_t frame_number(const void *); /* the frame that a direct-map address lies in
 /*
  * One frame with one reference, its bytes unspecified (frame_alloc) or zero (frame_alloc_zero).
  * Promised states: never fails while promises are kept; panics if they were not.
- * Others: NO_PFN when only promised frames are left, or when INJECT_FRAME says so.
+ * Others: NO_PFN when only promised frames are left (FRAME_CACHE: and the kernel's share), or when INJECT_FRAME says so.
  */
 pfn_t frame_alloc(enum frame_state);
 pfn_t frame_alloc_zero(enum frame_state);

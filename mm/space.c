@@ -52,6 +52,7 @@ struct space *space_create(const struct space_limits *limits) {
     }
     s->refs = 1;
     rw_init(&s->lock, "space");
+    mutex_init(&s->break_lock, "break");
     regions_init(&s->regions);
     range_init(&s->ranges);
     s->limits = *limits;

@@ -9,7 +9,7 @@
  *        ├─────> pmap            page tables: where the private pages are  own spinlock
  *        └─────> counts          mapped, accessible, charged, promised     lock (exclusive)
  *
- * LOCK ORDER  range -> space.lock -> object.lock -> pmap.lock -> cache.lock -> frame_lock
+ * LOCK ORDER  break_lock -> range -> space.lock -> object.lock -> pmap.lock -> cache.lock -> frame_lock
  *
  * A call that changes regions: hold the range, then under lock (exclusive) decode and reserve everything,
  * then perform what cannot fail. A fault or a slice of a lock request: lock shared, then pmap.lock.
@@ -33,7 +33,8 @@ struct space {
     uint64_t charged;               /* accessible locked pages (I3) */
     uint64_t tables_promised;       /* >= regions.tables */
     enum lock_mode future;          /* MCL_FUTURE in force */
-    vaddr_t break_start, break_end; /* the heap: [start, end), end unaligned */
+    struct mutex break_lock;        /* one brk at a time; before any range */
+    vaddr_t break_start, break_end; /* break_lock, lock: the heap: [start, end), end unaligned */
     vaddr_t stack_top;              /* 0: no growing stack */
     uint64_t minor_faults, pinned;  /* atomic */
     LIST_ENTRY(space) link;         /* all spaces */

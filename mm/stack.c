@@ -118,7 +118,7 @@ static bool grow_heap(struct space *s, vaddr_t from, vaddr_t to) {
     return !err;
 }
 
-vaddr_t space_brk(struct space *s, vaddr_t want) {
+static vaddr_t move_break(struct space *s, vaddr_t want) {
     rw_lock_shared(&s->lock);
     vaddr_t start = s->break_start, now = s->break_end;
     uint64_t limit = s->limits.data;
@@ -131,4 +131,12 @@ vaddr_t space_brk(struct space *s, vaddr_t want) {
     s->break_end = want;
     rw_unlock(&s->lock);
     return want;
+}
+
+/* One at a time: between its look at the old end and the new one's, a call waits for ranges and for pages. */
+vaddr_t space_brk(struct space *s, vaddr_t want) {
+    mutex_lock(&s->break_lock);
+    vaddr_t now = move_break(s, want);
+    mutex_unlock(&s->break_lock);
+    return now;
 }

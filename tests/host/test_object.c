@@ -210,6 +210,24 @@ static void test_makes_room(void) {
     baseline_ok(&base, "after making room");
 }
 
+/* Files' pages take what is free, but not the kernel's share of it. */
+static void test_leaves_the_kernel_its_share(void) {
+    static char bytes[32 * MIB];
+    struct baseline base = baseline_now();
+    struct object *file = object_create_file(bytes, sizeof(bytes));
+    pfn_t pfn;
+    uint64_t n = 0;
+    while (object_page(file, n, &pfn) == 0) frame_drop(pfn), n++;
+    ok(n < sizeof(bytes) / PAGE_SIZE, "pages of a file fill memory");
+    struct space *s = space_create(&(struct space_limits){0});
+    void *block = heap_alloc(16 * PAGE_SIZE);
+    ok(s && block, "a space and a block can still be made");
+    heap_free(block);
+    if (s) space_drop(s);
+    object_drop(file);
+    baseline_ok(&base, "after filling memory");
+}
+
 int main(void) {
     mm_start(64);
     test_shared();
@@ -220,5 +238,6 @@ int main(void) {
     test_failures();
     mm_start(20);
     test_makes_room();
+    test_leaves_the_kernel_its_share();
     return done_testing();
 }
