@@ -7,6 +7,7 @@
 #
 #   make test-host             all of them (tests/tests.mk); CC=clang with the other compiler; JUNIT as for make test
 #   make soak-host             the model-based test for longer: SEED=number STEPS=number
+#   make fuzz-host             coverage-guided fuzzing of one reader: FUZZ=elf, cpio or memmap; SECONDS=number
 #
 # Under DEBUG the costly assertions of mm/ are on: host tests always have them.
 
@@ -46,4 +47,17 @@ HOST_ENV := ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:print_legend=0 UBSAN_OP
 host: $(HOST_TESTS) ## build the host tests
 soak-host: $(HB)/model ## the model-based test for longer (SEED=number, STEPS=number)
 	@$(HOST_ENV) $(HB)/model --seed $(or $(SEED),$$(date +%s)) --steps $(or $(STEPS),200000)
-.PHONY: host soak-host
+
+# libFuzzer comes with clang. The corpus stays under build/, so a later run goes on where this one ended.
+FUZZ ?= elf
+FUZZED := $(wildcard kernel/$(FUZZ).c boot/$(FUZZ).c)
+fuzz-host: $(SYSINC)/.filled ## fuzz a reader of foreign bytes (FUZZ=elf, cpio or memmap; SECONDS=number)
+	@mkdir -p $(HB)/fuzz/$(FUZZ)
+	$(Q)clang -std=gnu17 -O1 -g $(WARN) -I. -Iarch/host -ffreestanding -nostdinc \
+	    -isystem $(shell clang -print-file-name=include) -isystem $(SYSINC) \
+	    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -c -o $(HB)/fuzz/$(FUZZ).o $(FUZZED)
+	$(Q)clang -std=gnu17 -O1 -g $(WARN) -I. -Iarch/host -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all -o $(HB)/fuzz-$(FUZZ) tests/fuzz/$(FUZZ).c $(HB)/fuzz/$(FUZZ).o
+	@$(HB)/fuzz-$(FUZZ) -max_len=4096 -max_total_time=$(or $(SECONDS),60) -artifact_prefix=$(HB)/fuzz/ \
+	    -print_final_stats=1 $(HB)/fuzz/$(FUZZ)
+.PHONY: host soak-host fuzz-host

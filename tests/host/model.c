@@ -7,10 +7,11 @@
  *
  *     build/host/model [--seed N] [--steps M] [--frames F] [--verbose 1]
  *
- * Half as many steps follow with all but F frames used up. After every step: the answer; of every page in every space its contents, rights and residency; that
- * fully locked pages are there with every right (L1, L2, I2) and take no fault when touched (I7); what is
- * mapped, accessible and charged (I3); the audit; the TLB. At the end everything goes and the baseline is
- * back (I8). A failure names the step, the call and the seed: the same seed repeats it.
+ * Half as many steps follow with all but F frames used up. After every step: the answer; of every page in
+ * every space its contents, rights and residency; that fully locked pages are there with every right (L1,
+ * L2, I2) and take no fault when touched (I7); what is mapped, accessible and charged (I3); the audit; the
+ * TLB. At the end everything goes and the baseline is back (I8). A failure names the step, the call and the
+ * seed: the same seed repeats it.
  */
 #include "tests/host/ref.h"
 #include "tests/host/support.h"
