@@ -9,8 +9,8 @@
  * in gigabytes holds off those who touch its range (contract X5) and nobody else. Page faults take no
  * range: they change no region, and go on under a running request (X6).
  *
- * A thread that holds a range takes another by range_try alone (mremap, of two places). Waiters are served in order where
- * they overlap.
+ * A thread that holds a range takes another by range_try alone (mremap, of two places). Waiters are served in
+ * order where they overlap.
  *
  * LOCKING  range_locks.mutex inside; taken before space.lock, never while holding it, except range_try.
  */

@@ -241,7 +241,7 @@ struct region *space_merge(struct space *s, struct region *r) {
 
 void space_merge_range(struct space *s, vaddr_t start, vaddr_t end) {
     struct region *r = region_from(&s->regions, start ? start - 1 : 0);
-    while (r && r->start <= end) {
+    while (r && r->end <= end) {
         struct region *n = region_next(r);
         if (n && continues(r, n))
             join(s, r, n);

@@ -9,7 +9,8 @@
  *        ├─────> pmap            page tables: where the private pages are  own spinlock
  *        └─────> counts          mapped, accessible, charged, promised     lock (exclusive)
  *
- * LOCK ORDER  break_lock -> range -> space.lock -> object.lock -> pmap.lock -> cache.lock -> frame_lock
+ * LOCK ORDER  break_lock -> range -> space.lock -> list of objects -> object.lock -> pmap.lock -> cache.lock -> frame_lock
+ *             list of spaces -> space.lock
  *
  * A call that changes regions: hold the range, then under lock (exclusive) decode and reserve everything,
  * then perform what cannot fail. A fault or a slice of a lock request: lock shared, then pmap.lock.
@@ -63,7 +64,7 @@ void space_detach(struct space *, struct region *);
 void space_split(struct space *, vaddr_t va, struct spares *);
 /* Join r with the neighbours that it continues; returns the region that now covers r's start. */
 struct region *space_merge(struct space *, struct region *r);
-/* Try to join every adjacent pair that touches [start, end]. */
+/* Try to join every adjacent pair that meets in [start, end]. */
 void space_merge_range(struct space *, vaddr_t start, vaddr_t end);
 /* Is every page of [start, end) mapped? */
 bool space_covers(const struct space *, vaddr_t start, vaddr_t end);
@@ -107,8 +108,8 @@ void pages_move(struct space *, vaddr_t from, vaddr_t to, uint64_t len);
 
 /* ---- fault.c ---- */
 
-/* Bring in one page for this access as region r under prot says: 0, -ENXIO, or -ENOMEM when nothing that may be reclaimed
- * is left. Lock held, shared at least. 0 is no promise that the page is there: truncation may follow at once. */
+/* Bring in one page for this access as region r under prot says: 0, -ENXIO, or -ENOMEM when nothing is left that may be
+ * reclaimed. Lock held, shared at least. 0 does not say that the page is there: truncation may follow at once. */
 int page_resolve(struct space *, const struct region *, vaddr_t va, int prot, bool write);
 /* Bring in the pages of [*va, end) of one region, with every right that prot gives, until *budget runs out; *va advances.
  * past_end: pages beyond the object's end are passed over (and noted) rather than an error. */
@@ -126,7 +127,8 @@ int stack_grow(struct space *, vaddr_t va);
 
 /* Unmap [start, end): range and lock held, spares for the cuts in hand. Cannot fail. */
 void space_clear(struct space *, vaddr_t start, vaddr_t end, struct spares *);
-/* The same when start and end are boundaries already; the promise of page tables is left as it is, for whoever needs it next. */
+/* The same when start and end are boundaries already; the promise of page tables is left as it is, for whoever needs it
+ * next. */
 void space_clear_regions(struct space *, vaddr_t start, vaddr_t end);
 
 /* Where to put len bytes that have no address of their own: the hint if it is free, else the highest gap below the stack's
@@ -149,14 +151,15 @@ void add_commit(struct space *, struct addition *);
 /* Pages of [start, end) that are charged, and making them uncharged without a change of the space's charge. */
 uint64_t space_charged_in(const struct space *, vaddr_t start, vaddr_t end);
 
-/* A range whose regions are wanted locked (want) and just added: bring them in, make the lock real, merge. Range held, lock NOT
- * held. past_end: pages beyond the object's end are passed over. On failure everything in the range is unmapped: -EAGAIN. */
+/* A range whose regions are wanted locked (want) and just added: bring them in, make the lock real, merge. Range held,
+ * lock NOT held. past_end: pages beyond the object's end are passed over. On failure everything in the range is
+ * unmapped: -EAGAIN. */
 int add_finish(struct space *, vaddr_t start, vaddr_t end, bool past_end);
 
 /* ---- lock.c ---- */
 
-/* Bring in pages of [*next, end) as the wants of its regions ask; at most about budget pages: 1 more to do, 0, -ENXIO, -ENOMEM.
- * Range held; lock NOT held. */
+/* Bring in pages of [*next, end) as the wants of its regions ask; at most about budget pages: 1 more to do, 0, -ENXIO,
+ * -ENOMEM. Range held; lock NOT held. */
 int wanted_populate(struct space *, vaddr_t *next, vaddr_t end, uint64_t budget, bool past_end);
 /* lock = want over the range, or want = lock; merges. Lock held. */
 void wanted_settle(struct space *, vaddr_t start, vaddr_t end, bool commit);
