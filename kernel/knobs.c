@@ -18,7 +18,7 @@
  *
  *   vm.max_user_wired               N w  pages that all processes together may have locked (B2)
  *   vm.stats.total_frames           N    frames that can be given out at all
- *   vm.stats.free_frames            N    of them free, or holding a clean copy of a file's page
+ *   vm.stats.free_frames            N    of them free, holding a clean copy of a file's page, or in a spare stack
  *   vm.stats.cache_frames           N    the latter: dropped when nobody maps them and frames are short
  *   vm.stats.promised .given        N    frames and page tables promised to programs; drawn of them
  *   vm.stats.locked                 N    pages charged to locks, all processes
@@ -44,6 +44,7 @@
 #include "kernel/aio.h"
 #include "kernel/file.h"
 #include "kernel/inject.h"
+#include "kernel/kstack.h"
 #include "kernel/process.h"
 #include "kernel/sysctl.h"
 #include "kernel/thread.h"
@@ -111,7 +112,7 @@ VM_STAT(locked, locked)
 VM_STAT(spaces, spaces)
 VM_STAT(regions, regions)
 VM_STAT(total, frames.total)
-VM_STAT(free, frames.count[FRAME_FREE] + s.frames.count[FRAME_CACHE])
+VM_STAT(free, frames.count[FRAME_FREE] + s.frames.count[FRAME_CACHE] + kstack_spare_frames())
 VM_STAT(cache, frames.count[FRAME_CACHE])
 VM_STAT(promised, frames.promised)
 VM_STAT(given, frames.given)

@@ -29,6 +29,7 @@ static struct spinlock lock;
 static uint64_t used[KSTACK_MAX / 64];
 static vaddr_t cached;
 static unsigned ncached;
+static uint64_t spare; /* atomic: stacks that nobody uses, those on their way out included */
 
 void kstack_init(void) {
     spin_init(&lock, "kernel stacks");
@@ -93,6 +94,10 @@ static bool map(vaddr_t stack) {
     return true;
 }
 
+uint64_t kstack_spare_frames(void) {
+    return __atomic_load_n(&spare, __ATOMIC_RELAXED) * (KSTACK_SIZE / PAGE_SIZE);
+}
+
 /* 0: no more than `keep` are cached. */
 static vaddr_t take_cached_locked(unsigned keep) {
     if (ncached <= keep) return 0;
@@ -106,6 +111,7 @@ vaddr_t kstack_alloc(void) {
     spin_lock(&lock);
     vaddr_t stack = take_cached_locked(0);
     bool mapped = stack;
+    if (mapped) __atomic_sub_fetch(&spare, 1, __ATOMIC_RELAXED);
     if (!stack) stack = take_slot_locked();
     spin_unlock(&lock);
     return !stack || mapped || map(stack) ? stack : 0;
@@ -118,6 +124,7 @@ void kstack_free(vaddr_t stack) {
     cached = stack;
     ncached++;
     spin_unlock(&lock);
+    __atomic_add_fetch(&spare, 1, __ATOMIC_RELAXED);
     if (kmap_can_flush()) kstack_trim();
 }
 
@@ -133,5 +140,6 @@ void kstack_trim(void) {
             if (stack) unmap(&b, stack, KSTACK_SIZE);
         } while (stack && b.stacks < TRIM_BATCH);
         finish(&b);
+        __atomic_sub_fetch(&spare, b.stacks, __ATOMIC_RELAXED);
     } while (stack);
 }

@@ -19,4 +19,6 @@ vaddr_t kstack_alloc(void);
 void kstack_free(vaddr_t stack);
 /* Give back what kstack_free had to keep, as it could not wait for other CPUs: where kmap_can_flush (arch/kmap.h). */
 void kstack_trim(void);
+/* Frames in stacks that nobody uses. */
+uint64_t kstack_spare_frames(void);
 void kstack_init(void);

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * A CPU's run queue and timers: shared by kernel/sched.c and kernel/timer.c alone.
+ * A CPU's run queue and timers: shared by kernel/sched.c, kernel/place.c and kernel/timer.c alone.
  *
  *      level[99] -> ...            FIFO within a level; `occupied` has a bit for each level that is
  *      level[1]  -> ...            not empty, so picking is two bit scans
@@ -23,11 +23,13 @@ struct level {
 };
 
 struct runqueue {
-    struct spinlock lock;          /* "S": taken with interrupts off, a leaf */
+    struct spinlock lock;          /* "S": taken with interrupts off, a leaf; two at once only by a try */
+    struct cpu *cpu;               /* whose it is; constant */
     struct level level[PRIORITY_MAX + 1];
-    uint64_t occupied[2];          /* bit = level */
-    unsigned ready;                /* threads on the levels */
+    uint64_t occupied[2];          /* bit = level; others read it without the lock, as a hint */
+    unsigned ready;                /* threads on the levels; likewise */
     struct thread *dead;           /* has left for ever, its stack is free once another runs */
+    struct thread *leaving;        /* goes to another CPU's queue once another runs here */
     struct space *loaded;          /* the space that the CPU was last told to run */
     struct timer_tree timers;
     uint64_t armed;                /* what the clock is armed for; NO_DEADLINE: nothing */
@@ -36,20 +38,41 @@ struct runqueue {
 
 #define SLICE_NS 10000000ul /* 10 ms */
 
-/* One CPU today. A thread's queue is the one it last ran on. */
-extern struct runqueue runqueue_boot;
+extern struct runqueue runqueues[MAX_CPUS];
+extern uint64_t idle_cpus; /* atomic: CPUs that run their idle thread: a hint */
 
+/* This CPU's: with preemption or interrupts off, or as a hint. */
 static inline struct runqueue *runqueue_this(void) {
-    return &runqueue_boot;
+    return &runqueues[cpu_this()->id];
 }
 
-static inline struct runqueue *runqueue_of(const struct thread *t) {
-    (void)t;
-    return &runqueue_boot;
-}
+/* The queue that a thread belongs to, locked: where it runs, waits to run, or slept. */
+struct runqueue *runqueue_lock_of(struct thread *, uint64_t *saved);
+
+/* ---- kernel/place.c: which CPU ---- */
+
+/* Where a thread that becomes ready should run. No lock held; a hint, as the others change meanwhile. */
+unsigned place_choose(const struct thread *);
+/* May it run again where it slept, or is there a better CPU? That CPU's queue is locked. */
+bool place_stays(const struct runqueue *, const struct thread *);
+/* This CPU's queue is locked and has nothing better than `best` (-1: nothing at all): a thread of another queue that
+ * outranks it, or, for an idle CPU, any; taken off that queue and made this one's. NULL: none. */
+struct thread *place_pull_locked(struct runqueue *, int best);
+/* The slice has ended here: take a thread from a queue that is longer by two or more. */
+void place_balance_locked(struct runqueue *);
+
+/* ---- kernel/sched.c ---- */
+
+/* Highest level with a thread, or -1. */
+int runqueue_highest(const struct runqueue *);
+/* Take this thread off the levels. Lock held. */
+void runqueue_take_locked(struct runqueue *, struct thread *);
+/* Put one on, at the end of its level. Lock held. */
+void runqueue_push_locked(struct runqueue *, struct thread *);
 
 /* All with the queue's lock held. */
-void runqueue_ready_locked(struct runqueue *, struct thread *);  /* SLEEPING -> READY */
+/* -> READY here; sees to it that the CPU notices. */
+void runqueue_ready_locked(struct runqueue *, struct thread *);
 void timer_add_locked(struct runqueue *, struct thread *);       /* by t->deadline */
 void timer_remove_locked(struct runqueue *, struct thread *);
 void timer_slice_locked(struct runqueue *);                      /* somebody waits: see that the slice ends */

@@ -11,16 +11,21 @@
  * Time-shared threads take turns by slices. There is no tick while nobody waits: the first thread that
  * becomes ready beside a running one starts the slice timer, and it stops when the queue is empty.
  *
+ * Each CPU has a queue of its own. A thread belongs to one queue (thread.cpu) and changes it only while it is
+ * MOVING, which is nobody's state but that of whoever moves it: a waker, or the thread that followed it on
+ * its CPU. Which CPU suits a thread is kernel/place.c's business.
+ *
  * LOCKING     runqueue.lock (S), interrupts off; a leaf.
- * INVARIANTS  a switch is made with preempt_off exactly 1 (the queue's lock); the idle thread is on no queue.
- * MISSING     more than one CPU: runqueue_this() and runqueue_of() are where it starts. Priorities are kept
- *             and obeyed, but nothing sets one yet.
+ * INVARIANTS  a switch is made with preempt_off exactly 1 (the queue's lock); the idle thread is on no queue;
+ *             a thread on a queue has its registers stored: it got there under the lock that its CPU let go
+ *             only after the switch.
  */
 #include "kernel/sched.h"
 
 #include <asm/errno.h>
 
 #include "arch/clock.h"
+#include "arch/ipi.h"
 #include "kernel/assert.h"
 #include "kernel/preempt.h"
 #include "kernel/runqueue.h"
@@ -28,16 +33,19 @@
 #include "kernel/trap.h"
 #include "mm/mm.h"
 
-struct runqueue runqueue_boot;
+struct runqueue runqueues[MAX_CPUS];
+uint64_t idle_cpus;
 
-void sched_init(void) {
-    spin_init(&runqueue_boot.lock, "run queue");
-    timer_init(&runqueue_boot);
+void sched_init_cpu(void) {
+    struct runqueue *rq = runqueue_this();
+    spin_init(&rq->lock, "run queue");
+    rq->cpu = cpu_this();
+    timer_init(rq);
 }
 
 /* ---- the levels ---- */
 
-static void push_locked(struct runqueue *rq, struct thread *t) {
+void runqueue_push_locked(struct runqueue *rq, struct thread *t) {
     struct level *l = &rq->level[t->priority];
     t->state = THREAD_READY;
     t->run_next = NULL;
@@ -51,38 +59,70 @@ static void push_locked(struct runqueue *rq, struct thread *t) {
     rq->ready++;
 }
 
-static int highest_locked(const struct runqueue *rq) {
+int runqueue_highest(const struct runqueue *rq) {
     if (rq->occupied[1]) return 127 - __builtin_clzl(rq->occupied[1]);
     if (rq->occupied[0]) return 63 - __builtin_clzl(rq->occupied[0]);
     return -1;
 }
 
-static struct thread *pop_locked(struct runqueue *rq) {
-    int level = highest_locked(rq);
-    if (level < 0) return NULL;
-    struct level *l = &rq->level[level];
-    struct thread *t = l->head;
-    l->head = t->run_next;
-    if (!l->head) {
-        l->tail = NULL;
-        rq->occupied[level / 64] &= ~(1ul << (level % 64));
-    }
+void runqueue_take_locked(struct runqueue *rq, struct thread *t) {
+    struct level *l = &rq->level[t->priority];
+    struct thread *before = NULL;
+    for (struct thread *o = l->head; o != t; o = o->run_next) before = o;
+    if (before) before->run_next = t->run_next;
+    else l->head = t->run_next;
+    if (l->tail == t) l->tail = before;
+    if (!l->head) rq->occupied[t->priority / 64] &= ~(1ul << (t->priority % 64));
     rq->ready--;
+}
+
+/* The best thread for this CPU, from here or, if another queue has a better one, from there. NULL: idle. */
+static struct thread *pick_locked(struct runqueue *rq) {
+    int level = runqueue_highest(rq);
+    struct thread *t = cpu_count() > 1 ? place_pull_locked(rq, level) : NULL;
+    if (t || level < 0) return t;
+    t = rq->level[level].head;
+    runqueue_take_locked(rq, t);
     return t;
 }
 
+/* Interrupts are off, so this CPU looks at resched again before anything else; another one has to be told. */
+static void notice(struct runqueue *rq) {
+    rq->cpu->resched = true;
+    if (rq->cpu != cpu_this()) ipi_reschedule(rq->cpu->id);
+}
+
 void runqueue_ready_locked(struct runqueue *rq, struct thread *t) {
-    struct cpu *cpu = cpu_this();
-    struct thread *running = cpu->thread;
-    push_locked(rq, t);
-    if (running == cpu->idle || t->priority > running->priority) cpu->resched = true;
-    else timer_slice_locked(rq);
+    const struct thread *running = rq->cpu->thread;
+    runqueue_push_locked(rq, t);
+    if (running == rq->cpu->idle || t->priority > running->priority) notice(rq);
+    else if (rq->cpu == cpu_this()) timer_slice_locked(rq);
+    else if (rq->tick == NO_DEADLINE) ipi_reschedule(rq->cpu->id); /* its own clock has to be armed there */
+}
+
+struct runqueue *runqueue_lock_of(struct thread *t, uint64_t *saved) {
+    for (;;) {
+        struct runqueue *rq = &runqueues[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
+        *saved = spin_lock_irq(&rq->lock);
+        if (rq == &runqueues[t->cpu]) return rq;
+        spin_unlock_irq(&rq->lock, *saved);
+    }
+}
+
+/* t is MOVING and ours alone: to the queue of the CPU that suits it best now. */
+static void place(struct thread *t) {
+    struct runqueue *rq = &runqueues[place_choose(t)];
+    uint64_t saved = spin_lock_irq(&rq->lock);
+    t->cpu = rq->cpu->id;
+    runqueue_ready_locked(rq, t);
+    spin_unlock_irq(&rq->lock, saved);
 }
 
 /* ---- switching ---- */
 
+/* A kernel thread runs in whatever is loaded; but where another CPU may end that space, in the kernel's tables alone. */
 static void load_space(struct runqueue *rq, struct space *space) {
-    if (!space || space == rq->loaded) return;
+    if (space == rq->loaded || (!space && cpu_count() == 1)) return;
     rq->loaded = space;
     space_load(space);
 }
@@ -90,12 +130,14 @@ static void load_space(struct runqueue *rq, struct space *space) {
 /* Give the CPU to the next thread. The caller's state says what becomes of it; it is back when this returns. */
 static void switch_locked(struct runqueue *rq) {
     struct cpu *cpu = cpu_this();
-    struct thread *prev = cpu->thread, *next = pop_locked(rq);
+    struct thread *prev = cpu->thread, *next = pick_locked(rq);
     DEBUG_ASSERT(cpu->preempt_off == 1);
     if (!next) next = cpu->idle;
     cpu->resched = false;
     next->state = THREAD_RUNNING;
     if (next == prev) return;
+    if (next == cpu->idle) __atomic_or_fetch(&idle_cpus, 1ul << cpu->id, __ATOMIC_RELAXED);
+    else if (prev == cpu->idle) __atomic_and_fetch(&idle_cpus, ~(1ul << cpu->id), __ATOMIC_RELAXED);
     uint64_t now = clock_now();
     prev->runtime += now - prev->since;
     next->since = now;
@@ -105,28 +147,39 @@ static void switch_locked(struct runqueue *rq) {
     context_switch(&prev->context, &next->context);
 }
 
-/* Release the queue on the far side of a switch, and bury whoever died on the near one. */
-static void finish_switch(struct runqueue *rq, uint64_t saved) {
-    struct thread *dead = rq->dead;
-    rq->dead = NULL;
-    spin_unlock_irq(&rq->lock, saved);
+/* Release the queue on the far side of a switch, which may be another CPU's than on the near one; bury who died there, send on who leaves. */
+static void finish_switch(uint64_t saved) {
+    struct runqueue *rq = runqueue_this();
+    struct thread *dead = rq->dead, *leaving = rq->leaving;
+    rq->dead = rq->leaving = NULL;
+    spin_unlock(&rq->lock);
+    if (__builtin_expect(leaving != NULL, 0)) place(leaving);
     if (__builtin_expect(dead != NULL, 0)) thread_reclaim(dead);
+    irq_restore(saved);
+    yield_point(); /* what came due while interrupts were off */
 }
 
 void sched_begin(void) {
-    finish_switch(runqueue_this(), 0);
+    finish_switch(0);
     irq_enable();
 }
 
-/* The caller goes to the end of its level. */
+/* The caller goes to the end of its level, or to another CPU if it may not run here any more. */
 static void give_way(unsigned kind) {
+    uint64_t saved = irq_save();
     struct runqueue *rq = runqueue_this();
-    uint64_t saved = spin_lock_irq(&rq->lock);
+    spin_lock(&rq->lock);
     struct thread *t = current();
     t->switches[kind]++;
-    if (t != cpu_this()->idle) push_locked(rq, t);
+    if (t == cpu_this()->idle) {
+    } else if (t->affinity & 1ul << rq->cpu->id) {
+        runqueue_push_locked(rq, t);
+    } else {
+        t->state = THREAD_MOVING;
+        rq->leaving = t;
+    }
     switch_locked(rq);
-    finish_switch(rq, saved);
+    finish_switch(saved);
 }
 
 void sched_yield(void) {
@@ -144,6 +197,12 @@ void sched_preempt(void) {
 /* Interrupts are off and stay off: the way out of the interrupt puts the flag back. */
 void sched_irq_exit(void) {
     struct cpu *cpu = cpu_this();
+    struct runqueue *rq = &runqueues[cpu->id];
+    if (rq->ready && rq->tick == NO_DEADLINE) { /* another CPU put a thread here */
+        spin_lock(&rq->lock);
+        timer_slice_locked(rq);
+        spin_unlock(&rq->lock);
+    }
     if (cpu->resched && cpu->preempt_off == 0 && cpu->irq_depth == 0) give_way(1);
 }
 
@@ -185,7 +244,7 @@ static void sleep_locked(struct runqueue *rq, struct thread *t, uint64_t deadlin
 }
 
 int sched_sleep(struct waitlist *list, struct spinlock *guard, uint64_t deadline, bool interruptible) {
-    struct runqueue *rq = runqueue_this();
+    struct runqueue *rq = runqueue_this(); /* the guard keeps us on this CPU */
     struct thread *t = current();
     ASSERT(cpu_this()->preempt_off == 1 && cpu_this()->irq_depth == 0);
     enqueue(list, t);
@@ -198,21 +257,28 @@ int sched_sleep(struct waitlist *list, struct spinlock *guard, uint64_t deadline
     sleep_locked(rq, t, deadline, interruptible);
     spin_unlock(guard);
     switch_locked(rq);
-    finish_switch(rq, saved);
+    finish_switch(saved);
     spin_lock(guard);
     if (!t->waiting) return 0;
     dequeue(list, t);
     return t->timed_out ? -ETIMEDOUT : -EINTR;
 }
 
-static void wake(struct thread *t) {
-    struct runqueue *rq = runqueue_of(t);
-    uint64_t saved = spin_lock_irq(&rq->lock);
-    if (t->state == THREAD_SLEEPING) {
-        if (t->deadline != NO_DEADLINE) timer_remove_locked(rq, t);
-        runqueue_ready_locked(rq, t);
-    }
+/* From SLEEPING to a queue. One that was not asleep any more is left alone. */
+static void wake_if(struct thread *t, bool interrupted) {
+    uint64_t saved;
+    struct runqueue *rq = runqueue_lock_of(t, &saved);
+    bool asleep = t->state == THREAD_SLEEPING && (!interrupted || t->interruptible);
+    if (asleep && t->deadline != NO_DEADLINE) timer_remove_locked(rq, t);
+    bool here = place_stays(rq, t);
+    if (asleep && here) runqueue_ready_locked(rq, t);
+    else if (asleep) t->state = THREAD_MOVING;
     spin_unlock_irq(&rq->lock, saved);
+    if (asleep && !here) place(t);
+}
+
+static void wake(struct thread *t) {
+    wake_if(t, false);
 }
 
 struct thread *sched_wake_first(struct waitlist *list) {
@@ -228,13 +294,7 @@ void sched_wake_waiter(struct waitlist *list, struct thread *t) {
 }
 
 void sched_interrupt(struct thread *t) {
-    struct runqueue *rq = runqueue_of(t);
-    uint64_t saved = spin_lock_irq(&rq->lock);
-    if (t->state == THREAD_SLEEPING && t->interruptible) {
-        if (t->deadline != NO_DEADLINE) timer_remove_locked(rq, t);
-        runqueue_ready_locked(rq, t);
-    }
-    spin_unlock_irq(&rq->lock, saved);
+    wake_if(t, true);
 }
 
 int sched_sleep_until(uint64_t deadline) {
@@ -250,16 +310,15 @@ int sched_sleep_until(uint64_t deadline) {
 /* ---- coming and going ---- */
 
 void sched_start(struct thread *t) {
-    struct runqueue *rq = runqueue_of(t);
-    uint64_t saved = spin_lock_irq(&rq->lock);
-    runqueue_ready_locked(rq, t);
-    spin_unlock_irq(&rq->lock, saved);
+    t->state = THREAD_MOVING;
+    place(t);
 }
 
 _Noreturn void sched_exit(void) {
+    irq_disable();
     struct runqueue *rq = runqueue_this();
-    spin_lock_irq(&rq->lock);
-    preempt_enable_quiet();
+    spin_lock(&rq->lock);
+    preempt_enable_quiet(); /* the caller's: a switch is made with the lock's alone */
     struct thread *t = current();
     t->state = THREAD_DEAD;
     rq->dead = t;
@@ -268,23 +327,26 @@ _Noreturn void sched_exit(void) {
 }
 
 void sched_set_space(struct space *space) {
-    struct runqueue *rq = runqueue_this();
     preempt_disable();
     current()->space = space;
-    rq->loaded = space;
+    runqueue_this()->loaded = space;
     space_load(space);
     preempt_enable();
 }
 
 uint64_t sched_runtime(const struct thread *t) {
-    struct runqueue *rq = runqueue_of(t);
-    uint64_t saved = spin_lock_irq(&rq->lock);
+    uint64_t saved;
+    struct runqueue *rq = runqueue_lock_of((struct thread *)t, &saved);
     uint64_t ran = t->runtime + (t->state == THREAD_RUNNING ? clock_now() - t->since : 0);
     spin_unlock_irq(&rq->lock, saved);
     return ran;
 }
 
 unsigned sched_running(void) {
-    struct cpu *cpu = cpu_this();
-    return runqueue_this()->ready + (cpu->thread != cpu->idle);
+    unsigned n = 0;
+    for (unsigned i = 0; i < cpu_count(); i++) {
+        const struct cpu *cpu = runqueues[i].cpu;
+        if (cpu) n += runqueues[i].ready + (cpu->thread != cpu->idle);
+    }
+    return n;
 }

@@ -20,7 +20,8 @@
 #include "kernel/sync.h"
 #include "kernel/thread.h"
 
-void sched_init(void);
+/* This CPU's queue; before it takes any sleeping lock. */
+void sched_init_cpu(void);
 
 /*
  * Sleep on the list; the guard is held, is let go meanwhile and held again on return. No other spinlock may

@@ -7,6 +7,7 @@
  */
 #include "arch/cpu.h"
 #include "kernel/kstack.h"
+#include "kernel/sched.h"
 #include "kernel/thread.h"
 #include "kernel/trace.h"
 
@@ -26,6 +27,8 @@ void kernel_ap_discard(struct cpu *c) {
 }
 
 _Noreturn void kernel_ap_main(void) {
+    sched_init_cpu();
+    cpu_this()->preempt_off = 0;
     irq_enable();
     thread_idle();
 }

@@ -45,6 +45,16 @@ void spin_lock(struct spinlock *l) {
     acquire(l);
 }
 
+bool spin_trylock(struct spinlock *l) {
+    preempt_disable();
+    if (!__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE)) {
+        l->owner = cpu_this();
+        return true;
+    }
+    preempt_enable();
+    return false;
+}
+
 void spin_unlock(struct spinlock *l) {
     release(l);
     preempt_enable();

@@ -57,6 +57,7 @@ struct cond {
 
 void spin_init(struct spinlock *, const char *name);
 void spin_lock(struct spinlock *);
+bool spin_trylock(struct spinlock *);
 void spin_unlock(struct spinlock *);
 bool spin_held(const struct spinlock *);           /* by this CPU */
 uint64_t spin_lock_irq(struct spinlock *);         /* returns what spin_unlock_irq wants back */

@@ -25,7 +25,7 @@
 static struct cache threads;
 static unsigned count;
 static int kernel_tid;
-static struct thread boot_thread = {.name = "boot", .state = THREAD_RUNNING, .deadline = NO_DEADLINE};
+static struct thread boot_thread = {.name = "boot", .state = THREAD_RUNNING, .deadline = NO_DEADLINE, .affinity = ALL_CPUS};
 
 unsigned thread_count(void) {
     return __atomic_load_n(&count, __ATOMIC_RELAXED);
@@ -42,7 +42,7 @@ void thread_init_boot(void) {
     cpu->thread = cpu->idle = &boot_thread;
     cpu->preempt_off = 0;
     count = 1;
-    sched_init();
+    sched_init_cpu();
     kstack_init();
 }
 
@@ -96,6 +96,7 @@ static struct thread *thread_alloc(const char *name, int tid) {
     t->name = name;
     t->tid = tid;
     t->deadline = NO_DEADLINE;
+    t->affinity = ALL_CPUS;
     t->state = THREAD_SLEEPING;
     t->context.stack_top = t->stack + KSTACK_SIZE;
     __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);

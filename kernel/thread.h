@@ -30,7 +30,10 @@
 struct process;
 struct space;
 
-enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_SLEEPING, THREAD_DEAD };
+/* MOVING: between two queues, in the hands of whoever moves it. */
+enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_SLEEPING, THREAD_MOVING, THREAD_DEAD };
+
+#define ALL_CPUS UINT64_MAX
 
 #define PRIORITY_OTHER 0  /* time-shared: SCHED_OTHER and kernel threads */
 #define PRIORITY_MAX   99 /* 1-99: SCHED_FIFO's levels, for when threads may ask for them */
@@ -40,6 +43,8 @@ struct thread {
     enum thread_state state;        /* S */
     int tid;                        /* - : the first thread of a process has the process's pid */
     int priority;                   /* S */
+    unsigned cpu;                   /* S: whose queue it belongs to; changes only while MOVING */
+    uint64_t affinity;              /* S: CPUs that it may run on, bit = id */
     bool timed_out;                 /* S: the deadline woke it */
     bool interruptible;             /* S: sleeping, and a signal may wake it */
     bool waiting;                   /* G: on a waitlist */

@@ -60,6 +60,7 @@ static void wake_due_locked(struct runqueue *rq, uint64_t now) {
 /* A slice is over: the next one's turn, unless the running thread has only just been given the CPU. */
 static void end_slice_locked(struct runqueue *rq, uint64_t now) {
     rq->tick = NO_DEADLINE;
+    if (cpu_count() > 1) place_balance_locked(rq);
     if (!rq->ready) return;
     if (now - cpu_this()->thread->since >= SLICE_NS / 2) cpu_this()->resched = true;
     rq->tick = now + SLICE_NS;

@@ -70,15 +70,15 @@ void space_hold(struct space *s) {
 
 static void space_free(struct space *s) {
     ASSERT(range_idle(&s->ranges) && s->pinned == 0);
-    mutex_lock(&list_lock); /* first: the auditor must not meet a space that is half gone */
-    LIST_REMOVE(s, link);
-    nspaces--;
-    mutex_unlock(&list_lock);
     struct spares none = {{NULL, NULL}};
     rw_lock(&s->lock);
     space_clear(s, WHOLE_SPACE, &none);
     rw_unlock(&s->lock);
     ASSERT(s->mapped == 0 && s->charged == 0 && s->regions.count == 0 && s->tables_promised == 0);
+    mutex_lock(&list_lock); /* last: until its pages and charges are gone, the auditor has to count them */
+    LIST_REMOVE(s, link);
+    nspaces--;
+    mutex_unlock(&list_lock);
     pmap_fini(&s->pmap);
     cache_free(&space_cache, s);
 }
