@@ -147,7 +147,8 @@ static void switch_locked(struct runqueue *rq) {
     context_switch(&prev->context, &next->context);
 }
 
-/* Release the queue on the far side of a switch, which may be another CPU's than on the near one; bury who died there, send on who leaves. */
+/* Release the queue on the far side of a switch, which may be another CPU's than on the near one. Bury who died there,
+ * send on who leaves. */
 static void finish_switch(uint64_t saved) {
     struct runqueue *rq = runqueue_this();
     struct thread *dead = rq->dead, *leaving = rq->leaving;

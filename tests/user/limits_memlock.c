@@ -64,6 +64,8 @@ static void as_nobody(void *arg) {
     s->raise_soft = errno_of(setrlimit(RLIMIT_MEMLOCK, &r));
     r.rlim_max = 8 * PG;
     s->raise_hard = errno_of(setrlimit(RLIMIT_MEMLOCK, &r));
+    s->extreme[0] = errno_of(prlimit(0, RLIMIT_MEMLOCK, &r, NULL));
+    s->extreme[1] = now().rlim_max == 4 * PG;
 }
 
 /* Waits until its parent has set its limit, then looks. */
@@ -116,13 +118,15 @@ static void under_extremes(struct seen *s) {
 }
 
 int main(void) {
-    plan(36);
+    plan(38);
     struct seen *s = shared(sizeof *s);
     under_extremes(s);
     as_user(8, as_nobody, s);
     is_int(s->lower, 0, "B1: nobody lowers both");
     is_int(s->raise_soft, 0, "B1: raises soft to hard");
     is_int(s->raise_hard, EPERM, "B1: but not hard");
+    is_int(s->extreme[0], EPERM, "B1: nor by prlimit");
+    ok(s->extreme[1], "B1: which is what it was");
     rlim_t *r = shared(sizeof *r);
     in_child(7 * PG, 0, inherited, r);
     is_int(*r, 7 * PG, "B1: a limit set in a child is its own");
