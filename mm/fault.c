@@ -109,11 +109,11 @@ static int resolve_object(struct space *s, const struct region *r, vaddr_t va, i
             keep = true;
         }
         if (*slot == 0) pmap_prune(&s->pmap, va, &f);
+        flush_finish(&f);
         spin_unlock(&s->pmap.lock);
         if (!keep) frame_drop(pfn);
     }
     mutex_unlock(&o->lock);
-    flush_finish(&f);
     return err;
 }
 
@@ -122,8 +122,8 @@ static int resolve_once(struct space *s, const struct region *r, vaddr_t va, int
     flush_begin(&f, &s->pmap);
     spin_lock(&s->pmap.lock);
     int err = resolve_here(s, r, va, prot, write, &f);
-    /* Under the lock still: a frame that was copied has lost our promise to its copy. Were it to stay, and its other user
-     * to give up both frame and promise now, more would be given than is promised. */
+    /* Under the lock still, as everywhere: a frame that was copied has lost our promise to its copy. Were it to stay, and
+     * its other user to give up both frame and promise now, more would be given than is promised. */
     flush_finish(&f);
     spin_unlock(&s->pmap.lock);
     return err == 1 ? resolve_object(s, r, va, prot, write) : err;

@@ -40,29 +40,29 @@ static uint64_t zap_span(struct pmap *pm, vaddr_t va, vaddr_t stop, pte_t *pte, 
     return own;
 }
 
-uint64_t pages_zap(struct space *s, const struct region *r, vaddr_t va, vaddr_t end, struct flush *f) {
+/*
+ * Each span is flushed and its frames and tables are let go before the lock is: truncation comes without space.lock, and a
+ * fault beside it may make a table anew for which one is promised, not two. Promises go after the frames, for the same
+ * reason: given <= promised at every moment.
+ */
+void pages_drop(struct space *s, const struct region *r, vaddr_t va, vaddr_t end) {
     struct pmap *pm = &s->pmap;
+    struct flush f;
     uint64_t own = 0;
     vaddr_t stop;
     pte_t *pte;
+    flush_begin(&f, pm);
     spin_lock(&pm->lock);
     while ((pte = pmap_span(pm, &va, end, &stop)) != NULL) {
-        own += zap_span(pm, va, stop, pte, promised_singly(r), f);
-        pmap_prune(pm, va, f);
+        own += zap_span(pm, va, stop, pte, promised_singly(r), &f);
+        pmap_prune(pm, va, &f);
+        flush_finish(&f);
         va = stop;
         spin_unlock(&pm->lock);
         spin_lock(&pm->lock);
     }
     spin_unlock(&pm->lock);
-    return own;
-}
-
-void pages_drop(struct space *s, const struct region *r, vaddr_t start, vaddr_t end) {
-    struct flush f;
-    flush_begin(&f, &s->pmap);
-    uint64_t own = pages_zap(s, r, start, end, &f);
-    flush_finish(&f);
-    frame_unpromise(own); /* after the frames: given <= promised at every moment */
+    frame_unpromise(own);
 }
 
 /* May this entry be writable without copying first? The frame is the region's own, or shared on purpose. */

@@ -96,10 +96,7 @@ void charge_get_stats(uint64_t *locked, uint64_t *cap);
 
 /* ---- page.c: leaf entries, a range at a time. Lock held, shared at least; pmap.lock is taken inside ---- */
 
-/* Forget every page of the range. Returns the promises that pages of this region held one by one; the caller gives them
- * back after it has finished the flush. */
-uint64_t pages_zap(struct space *, const struct region *, vaddr_t start, vaddr_t end, struct flush *);
-/* zap, finish, give back. */
+/* Forget every page of the range, and give back the promises that pages of this region held one by one. */
 void pages_drop(struct space *, const struct region *, vaddr_t start, vaddr_t end);
 /* Give resident pages the rights that prot allows now (no COW is broken); parks them for PROT_NONE. */
 void pages_protect(struct space *, const struct region *, vaddr_t start, vaddr_t end, int prot);
