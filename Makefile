@@ -126,7 +126,7 @@ endif
 help: ## this list
 	@echo "make TARGET, one of:"
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/    \1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 24
-	@echo "Variables: CC=clang  DEBUG=1  V=1  T=test  SEED=number  PROGRAM=file.c  MEM=256M  ARGS='words'  JUNIT=file"
+	@echo "Variables: CC=clang  DEBUG=1  V=1  T=test  SEED=number  CPUS=1  PROGRAM=file.c  MEM=256M  ARGS='words'  JUNIT=file"
 
 clean: ## remove everything that was made
 	rm -rf build

@@ -26,6 +26,8 @@
  *   vm.stats.spaces .regions        N    address spaces; mapped ranges in them
  *   vm.stats.heap_live              N    kernel heap blocks in use
  *
+ *   hw.ncpu                         N    CPUs that run
+ *
  *   kern.ostype                     T    "Holdfast"
  *   kern.threads .processes .files  N    that exist (idle threads, zombies included)
  *
@@ -37,15 +39,22 @@
  *                                        without work; 0: go on
  *   debug.aio.step                  N w  n: let n slices go under hold 1; reads as what is left
  *
+ *   debug.ipi.reach                 N    reading calls each CPU: how many came by
+ *   debug.ipi.calls                 N    calls asked of other CPUs, since boot: one for each CPU called
+ *   debug.panic                     N w  n: the kernel panics, on CPU n; reads as 0
+ *
  * The debug.* knobs are for tests: with them they wait for events instead of time.
  */
 #include <asm/errno.h>
 
+#include "arch/cpu.h"
+#include "arch/ipi.h"
 #include "kernel/aio.h"
 #include "kernel/file.h"
 #include "kernel/inject.h"
 #include "kernel/kstack.h"
 #include "kernel/process.h"
+#include "kernel/smp.h"
 #include "kernel/sysctl.h"
 #include "kernel/thread.h"
 #include "libc/core/string.h"
@@ -132,6 +141,25 @@ static void ostype(char *to, size_t size) {
     strlcpy(to, "Holdfast", size);
 }
 
+/* ---- CPUs ---- */
+
+static uint64_t get_ncpu(void) {
+    return cpu_count();
+}
+
+static uint64_t get_reach(void) {
+    return smp_reach();
+}
+
+static uint64_t get_panic(void) {
+    return 0;
+}
+
+static int set_panic(uint64_t cpu) {
+    smp_panic(cpu);
+    return -EINVAL; /* no such CPU */
+}
+
 /* ---- the auditor, and failures on order ---- */
 
 static const char *audit(void) {
@@ -193,6 +221,7 @@ const struct knob knobs[] = {
     {"vm.stats.spaces", N(get_vm_spaces)},
     {"vm.stats.regions", N(get_vm_regions)},
     {"vm.stats.heap_live", N(heap_live)},
+    {"hw.ncpu", N(get_ncpu)},
     {"kern.ostype", T(ostype)},
     {"kern.threads", N(get_threads)},
     {"kern.processes", N(get_processes)},
@@ -204,5 +233,8 @@ const struct knob knobs[] = {
     {"debug.inject.reserve", NW(get_inject_reserve, set_inject_reserve)},
     {"debug.aio.hold", NW(get_hold, set_hold)},
     {"debug.aio.step", NW(aio_steps, set_steps)},
+    {"debug.ipi.reach", N(get_reach)},
+    {"debug.ipi.calls", N(ipi_calls)},
+    {"debug.panic", NW(get_panic, set_panic)},
 };
 const unsigned knob_count = sizeof knobs / sizeof knobs[0];

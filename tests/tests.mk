@@ -10,11 +10,13 @@
 #   libc      tests/libc/*.c       programs against libc, on the build machine too; reference.t
 #   boot      tests/boot/*.t       one boot or more each: BIOS, UEFI, PVH, memory sizes, bad initrds
 #
-# T=name picks tests by name in any ring; SEED=n repeats an order (and the random host tests).
+# T=name picks tests by name in any ring; SEED=n repeats an order (and the random host tests); CPUS=n gives the
+# machines n CPUs, those apart that a test asks for itself.
 
 TAP := $(B)/tap
 pick = $(if $(T),$(foreach f,$(1),$(if $(filter $(T),$(basename $(notdir $(f)))),$(f))),$(1))
 export SEED
+export HF_CPUS := $(or $(CPUS),1)
 
 # --- Ring 3 ----------------------------------------------------------------------------------------------
 

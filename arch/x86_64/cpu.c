@@ -64,6 +64,7 @@ extern char ist_stack_top[]; /* entry.asm: IST n's stack ends at ist_stack_top +
 extern char boot_stack_top[];
 
 struct cpu_caps cpu_caps;
+bool cpu_has_pcid, cpu_has_invpcid;
 struct cpu cpus[MAX_CPUS];
 uint64_t cpus_online = 1;
 static struct gate idt[256];
@@ -87,6 +88,8 @@ static void detect(void) {
     cpu_caps.smep = seven.ebx >> 7 & 1;
     cpu_caps.smap = seven.ebx >> 20 & 1;
     cpu_caps.umip = seven.ecx >> 2 & 1;
+    cpu_has_pcid = one.ecx >> 17 & 1;
+    cpu_has_invpcid = seven.ebx >> 10 & 1;
     cpu_caps.xsave = one.ecx >> 26 & 1;
     cpu_caps.xsaveopt = cpu_caps.xsave && (cpuid(0xd, 1).eax & 1);
     if (!(one.edx >> 9 & 1)) panic("boot: this CPU has no local APIC");

@@ -55,6 +55,25 @@ static inline void mmu_flush_user(void) {
     mmu_load(mmu_root());
 }
 
+/*
+ * Process-context identifiers (SDM Vol. 3, 4.10.1): whether the CPUs have them, and INVPCID. They are off
+ * until mmu_enable_pcid has run on a CPU, with identifier 0 (the low bits of CR3) loaded; then mmu_root() and
+ * mmu_load() carry the identifier in their low 12 bits, and bit 63 of what is loaded keeps its translations.
+ */
+extern bool cpu_has_pcid, cpu_has_invpcid; /* the same on all CPUs; known from cpu_init on */
+
+enum { INVPCID_PAGE, INVPCID_ONE, INVPCID_ALL_GLOBAL, INVPCID_ALL };
+
+static inline void mmu_invpcid(unsigned long type, uint64_t pcid, vaddr_t va) {
+    const struct { uint64_t pcid, va; } what = {pcid, va};
+    __asm__ volatile("invpcid %0, %1" ::"m"(what), "r"(type) : "memory");
+}
+
+static inline void mmu_enable_pcid(void) {
+    uint64_t cr4;
+    __asm__ volatile("movq %%cr4, %0; orq $0x20000, %0; movq %0, %%cr4" : "=&r"(cr4)::"memory");
+}
+
 /* The host's machine wants to know which frames and bytes are given out and taken back; RAM does not. */
 #define MACHINE_FRAME_GIVEN(pfn, order) ((void)0)
 #define MACHINE_FRAME_FREED(pfn, order) ((void)0)

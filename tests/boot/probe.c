@@ -6,10 +6,12 @@
  * outside whether it happened.
  */
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysctl.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,6 +47,26 @@ static int show_clock(void) {
     return 0;
 }
 
+static long knob(const char *name) {
+    uint64_t n;
+    size_t size = sizeof n;
+    if (sysctlbyname(name, &n, &size, NULL, 0) == 0) return (long)n;
+    return perror(name), -1;
+}
+
+/* The CPUs, and what calling each of them a few times came to. */
+static int show_cpus(void) {
+    long n = knob("hw.ncpu"), calls = knob("debug.ipi.calls"), reached = 0;
+    for (int i = 0; i < 100; i++) reached += knob("debug.ipi.reach");
+    printf("cpus %ld, reached %ld, by %ld calls\n", n, reached, knob("debug.ipi.calls") - calls);
+    return 0;
+}
+
+static int panic_on(uint64_t cpu) {
+    (void)sysctlbyname("debug.panic", NULL, NULL, &cpu, sizeof cpu);
+    return perror("debug.panic"), 1;
+}
+
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";
     const char *how = argc > 2 ? argv[2] : "0";
@@ -56,6 +78,8 @@ int main(int argc, char **argv) {
     if (strcmp(what, "cat") == 0) return show_file(how);
     if (strcmp(what, "lock") == 0) return lock(strtoul(how, NULL, 10));
     if (strcmp(what, "ram") == 0) return ram();
+    if (strcmp(what, "cpus") == 0) return show_cpus();
+    if (strcmp(what, "panic") == 0) return panic_on(strtoul(how, NULL, 10));
     if (strcmp(what, "clock") == 0) return show_clock();
     if (strcmp(what, "args") == 0) {
         for (int i = 2; i < argc; i++) printf("[%s]", argv[i]);

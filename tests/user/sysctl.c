@@ -19,7 +19,7 @@ static const char *const all[] = {
     "vm.stats.total_frames", "vm.stats.free_frames", "vm.stats.promised", "vm.stats.given", "vm.stats.locked",
     "vm.stats.pins", "vm.stats.spaces", "vm.stats.regions", "vm.stats.heap_live", "kern.threads", "kern.processes",
     "kern.files", "debug.audit", "debug.inject.frame", "debug.inject.heap", "debug.inject.reserve", "debug.aio.hold",
-    "debug.aio.step",
+    "debug.aio.step", "hw.ncpu", "debug.ipi.reach", "debug.ipi.calls", "debug.panic",
 };
 #define ALL (sizeof all / sizeof all[0])
 
