@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,4 +44,14 @@ void context_set_fs(struct context *c, uint64_t base);
 size_t fpu_size(void);             /* bytes of an XSAVE area here */
 void fpu_init_area(void *area);    /* the state a new program starts with (SysV ABI: MXCSR 0x1f80, FCW 0x37f) */
 void fpu_save(void *area);         /* the current thread's live registers into any area, also a fresh one; for fork */
-void fpu_load(const void *area);   /* the area becomes the current thread's live registers; for exec and sigreturn */
+void fpu_load(const void *area);   /* the area becomes the current thread's live registers; a kernel's area only */
+void fpu_load_initial(void);       /* as fpu_init_area and fpu_load; for exec and signal handlers */
+uint64_t fpu_features(void);       /* which components an area holds: XCR0's bits */
+
+/* ---- an area that a program could write; sigreturn ---- */
+#define FPU_AREA_MAX 2752          /* no area is larger */
+void fpu_legacy_header(void *area); /* only its first 512 bytes mean anything */
+int fpu_restore(const void *area); /* as fpu_load, or -EFAULT and nothing if it holds what the CPU would refuse */
+uint64_t fpu_fixup(uint64_t rip);  /* where to go on if rip is fpu_restore's own load and it faulted; 0: no */
+/* Which x87 (simd: SSE and AVX) exceptions the program has unmasked and caused: IE DE ZE OE UE PE from bit 0. */
+unsigned fpu_exceptions(bool simd);

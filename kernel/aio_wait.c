@@ -12,30 +12,25 @@
  *          that fails, the request is still there.
  */
 #include <asm/errno.h>
-#include <linux/time_types.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "arch/clock.h"
 #include "arch/uaccess.h"
 #include "gen/syscalls.h"
 #include "kernel/aio_impl.h"
 #include "kernel/process.h"
-
-#define NSEC 1000000000l
+#include "kernel/time.h"
 
 /* A relative timeout at a user address (0: none) as a deadline of the monotonic clock, and whether it is 0 s. */
 static int decode_timeout(uint64_t user, uint64_t *deadline, bool *poll) {
-    struct __kernel_timespec ts;
+    uint64_t ns;
     *deadline = NO_DEADLINE;
     *poll = false;
     if (!user) return 0;
-    if (copyin(&ts, user, sizeof ts)) return -EFAULT;
-    if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= NSEC) return -EINVAL;
-    *poll = ts.tv_sec == 0 && ts.tv_nsec == 0;
-    uint64_t now = clock_now();
-    if ((uint64_t)ts.tv_sec < (NO_DEADLINE - now) / NSEC - 1)
-        *deadline = now + (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
+    int err = timespec_copyin(user, &ns);
+    if (err) return err;
+    *poll = ns == 0;
+    *deadline = deadline_after(ns);
     return 0;
 }
 

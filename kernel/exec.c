@@ -139,8 +139,7 @@ static void become(struct process *me, const struct program *p, const char *path
     t->clear_tid = 0;
     memset(&t->altstack, 0, sizeof t->altstack);
     context_set_fs(&t->context, 0);
-    fpu_init_area(t->context.fpu);
-    fpu_load(t->context.fpu);
+    fpu_load_initial();
     program_start_frame(p, t);
 }
 

@@ -15,6 +15,7 @@
  * LOCKING  process_lock for the tree; the rest is done while nobody else can reach it.
  */
 #include <asm/errno.h>
+#include <asm/siginfo.h>
 
 #include "kernel/aio.h"
 #include "kernel/assert.h"
@@ -26,6 +27,8 @@
 #include "kernel/trace.h"
 #include "kernel/usage.h"
 #include "gen/syscalls.h"
+
+#define NS_PER_TICK 10000000ul /* si_utime counts in hundredths */
 
 static void give_up_memory(struct process *p) {
     usage_keep_space(p);
@@ -56,7 +59,12 @@ static bool unwanted(const struct process *parent) {
 /* Tell the parent of a zombie; it may be freed by this. */
 static void notify_parent_locked(struct process *p) {
     struct process *parent = p->parent;
-    signal_send_locked(parent, NULL, SIGCHLD);
+    struct sigdata d = {.signo = SIGCHLD, .child = {.pid = p->pid, .uid = p->cred.uid}};
+    bool killed = p->exit_status & 0x7f;
+    d.code = killed ? CLD_KILLED : CLD_EXITED;
+    d.child.status = killed ? p->exit_status & 0x7f : p->exit_status >> 8;
+    d.child.utime = p->ended_threads.runtime / NS_PER_TICK;
+    signal_post_locked(parent, NULL, &d, NULL);
     if (unwanted(parent)) process_free_locked(p);
     process_wake_waiters_locked(parent);
 }
@@ -76,6 +84,8 @@ static void leave_tree(struct process *p) {
     orphan_children_locked(p);
     usage_keep_thread_locked(p, t);
     LIST_REMOVE(t, of_process);
+    signals_thread_exit_locked(p, t);
+    signals_exit_locked(p);
     t->process = t->serves = NULL;
     p->state = PROCESS_ZOMBIE;
     notify_parent_locked(p);

@@ -96,7 +96,6 @@ static struct process *make_process(uint32_t uid) {
     ASSERT(p->pid == 1);
     p->cred = (struct cred){uid, uid, uid, uid, uid, uid};
     limits_init(&p->limits);
-    signals_init(&p->signals);
     p->files = files_create();
     if (!p->files) panic("no memory for the files of process 1");
     files_open_console(p->files);

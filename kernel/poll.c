@@ -27,6 +27,7 @@
 #include "gen/syscalls.h"
 #include "kernel/file_impl.h"
 #include "kernel/process.h"
+#include "kernel/time.h"
 #include "kernel/waitq.h"
 #include "mm/heap.h"
 
@@ -84,7 +85,7 @@ static int sleep_since(uint64_t seen, uint64_t deadline) {
 }
 
 static long wait_for(struct pollfd *p, uint32_t n, int timeout_ms) {
-    uint64_t deadline = timeout_ms < 0 ? NO_DEADLINE : clock_now() + (uint64_t)timeout_ms * 1000000;
+    uint64_t deadline = timeout_ms < 0 ? NO_DEADLINE : deadline_after((uint64_t)timeout_ms * 1000000);
     long found = look(p, n);
     if (found || timeout_ms == 0) return found;
     __atomic_add_fetch(&sleepers, 1, __ATOMIC_SEQ_CST);

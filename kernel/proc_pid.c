@@ -52,7 +52,7 @@ static int look(int pid, struct snapshot *s) {
             if (!s->threads++) s->blocked = t->sigmask;
         }
         s->cred = p->cred, s->limits = p->limits;
-        s->pending = p->signals.pending, s->ignored = set_to_ignore(&p->signals);
+        s->pending = p->signals.pending.set, s->ignored = set_to_ignore(&p->signals);
         s->space = p->space;
         if (s->space) space_hold(s->space);
     }

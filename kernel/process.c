@@ -26,6 +26,7 @@ static int last_pid;
 static unsigned count;
 
 void process_init(void) {
+    sigqueue_init();
     spin_init(&process_lock, "processes");
     for (unsigned i = 0; i < BUCKETS; i++) LIST_INIT(&table[i]);
 }
@@ -67,6 +68,7 @@ struct process *process_alloc(void) {
     if (!p) return NULL;
     LIST_INIT(&p->children);
     LIST_INIT(&p->threads);
+    signals_init(&p->signals);
     spin_lock(&process_lock);
     p->pid = pid_choose_locked();
     if (p->pid) {
@@ -83,6 +85,7 @@ struct process *process_alloc(void) {
 
 void process_free_locked(struct process *p) {
     ASSERT(!p->space && !p->files && !p->aio && LIST_EMPTY(&p->children) && LIST_EMPTY(&p->threads));
+    signals_exit_locked(p);
     LIST_REMOVE(p, by_pid);
     if (p->parent) LIST_REMOVE(p, sibling);
     count--;

@@ -2,56 +2,53 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * Sending signals and acting on them.
+ * Sending signals: who takes one, and what becomes of it. Acting on them is kernel/deliver.c.
  *
- *      sent --- ignored and not blocked ---> dropped
- *        |----- blocked ------------------> pending, until unblocked
- *        '----- else ---------------------> fatal: signals.fatal is set, every thread gets ATTENTION_KILL,
- *                                           wakes if it sleeps interruptibly, and ends on its way to ring 3
+ * What ends a process is decided when it is sent, if somebody takes it then, and is not taken back: all threads
+ * get ATTENTION_KILL, which also ends long work in the kernel. A signal that is unblocked later, or whose
+ * handler has gone meanwhile, is decided by the thread that takes it.
  *
- * As long as no process can have a handler, a signal that is neither ignored nor blocked ends the process:
- * the decision is made when it is sent, or when it is unblocked, and is not taken back (Linux does so too).
+ * The thread that is chosen may lose the signal again: to another one that was on its way out already, or by
+ * blocking it. Then it goes on as if nothing had been (kernel/deliver.c starts its call again), and
+ * signal_set_mask_locked finds the others.
  *
- * LOCKING     process_lock.
- * MISSING     handlers (rt_sigaction answers ENOSYS), queued values, stopping (SIGSTOP and its kin are
- *             ignored: there is no job control).
+ * LOCKING  process_lock.
+ * MISSING  stopping (SIGSTOP and its kin are ignored: there is no job control).
  */
 #include "kernel/signal.h"
 
 #include <asm/errno.h>
+#include <asm/siginfo.h>
 
 #include "kernel/assert.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
-#include "kernel/trace.h"
-#include "kernel/trap.h"
-
-#define HANDLER_DEFAULT 0ul
-#define HANDLER_IGNORE  1ul
 
 /* What SIG_DFL means: these do nothing, the rest end the process (POSIX, signal.h). */
 #define DEFAULT_IGNORES                                                                                       \
     (SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT) | SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | \
      SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
 
+/* ---- dispositions ---- */
+
 void signals_init(struct signals *s) {
-    *s = (struct signals){.ignored = DEFAULT_IGNORES};
+    s->ignored = DEFAULT_IGNORES;
+    s->queued = 0;
+    s->fatal = 0;
+    sigpending_init(&s->pending);
 }
 
 /* The child is in the table already: what was sent to it meanwhile (kill -1, a group) stays. */
 void signals_fork(struct signals *child, const struct signals *parent) {
-    uint64_t pending = child->pending;
-    int fatal = child->fatal;
-    *child = *parent;
-    child->pending = pending;
-    child->fatal = fatal;
+    __builtin_memcpy(child->action, parent->action, sizeof child->action);
+    child->ignored = parent->ignored;
 }
 
-/* Ignored ones stay so; handlers, were there any, would go with the program that holds their code. */
+/* Ignored ones stay so; handlers go with the program that holds their code. */
 void signals_exec(struct signals *s) {
-    for (unsigned i = 0; i < SIGNALS; i++) {
-        uint64_t handler = s->action[i].handler;
-        s->action[i] = (struct action){.handler = handler == HANDLER_IGNORE ? HANDLER_IGNORE : HANDLER_DEFAULT};
+    for (int sig = 1; sig <= SIGNALS; sig++) {
+        bool ignore = s->action[sig - 1].handler == HANDLER_IGNORE;
+        signals_set_action(s, sig, &(struct action){.handler = ignore ? HANDLER_IGNORE : HANDLER_DEFAULT});
     }
 }
 
@@ -62,36 +59,83 @@ void signals_set_action(struct signals *s, int sig, const struct action *a) {
     s->ignored = ignored ? s->ignored | bit : s->ignored & ~bit;
 }
 
+/* ---- who takes it ---- */
+
 static void attend(struct thread *t, uint32_t why) {
     __atomic_or_fetch(&t->attention, why, __ATOMIC_SEQ_CST);
     sched_interrupt(t);
 }
 
-static void doom_locked(struct process *p, int sig) {
+void signal_doom_locked(struct process *p, int sig) {
     struct thread *t;
     if (!p->signals.fatal || sig == SIGKILL) p->signals.fatal = sig;
     LIST_FOREACH(t, &p->threads, of_process) attend(t, ATTENTION_SIGNAL | ATTENTION_KILL);
 }
 
-/* Would some thread of the process act on it now? */
-static bool deliverable(const struct process *p, const struct thread *only, uint64_t bit) {
-    const struct thread *t;
-    if (bit == SIGBIT(SIGKILL)) return true;
+static bool takes(const struct thread *t, uint64_t bit) {
+    return !(t->sigmask & bit) || (t->sigwait & bit);
+}
+
+/* The running thread first, for it needs no waking; then whoever waits for this very signal; then anybody. */
+static struct thread *taker_locked(struct process *p, struct thread *only, uint64_t bit) {
+    struct thread *t, *any = NULL;
+    if (only) return takes(only, bit) ? only : NULL;
+    if (current()->process == p && takes(current(), bit)) return current();
     LIST_FOREACH(t, &p->threads, of_process) {
-        if ((!only || t == only) && !(t->sigmask & bit)) return true;
+        if (t->sigwait & bit) return t;
+        if (takes(t, bit)) any = t;
     }
-    return false;
+    return any;
+}
+
+/* ---- sending ---- */
+
+static bool may_lose_data(const struct sigdata *d) {
+    return d->code == SI_USER || d->code == SI_TKILL || d->code == SI_KERNEL;
+}
+
+/* To where it waits: 0 or -EAGAIN. */
+static int put_locked(struct process *p, struct sigpending *q, const struct sigdata *d, struct sigentry *e) {
+    int error = 0;
+    if (!e && d->signo > STANDARD) error = sigentry_alloc_locked(p, &e);
+    if (error && !may_lose_data(d)) return error;
+    if (!e) {
+        sigpending_add_locked(q, d);
+        return 0;
+    }
+    e->data = *d;
+    sigpending_queue_locked(q, e);
+    return 0;
+}
+
+int signal_post_locked(struct process *p, struct thread *t, const struct sigdata *d, struct sigentry *e) {
+    ASSERT(d->signo >= 1 && d->signo <= SIGNALS);
+    uint64_t bit = SIGBIT(d->signo);
+    if (p->state != PROCESS_ALIVE) return 1;
+    if (d->signo == SIGKILL) {
+        signal_doom_locked(p, SIGKILL);
+        return 0;
+    }
+    struct thread *taker = taker_locked(p, t, bit);
+    bool awaited = taker && (taker->sigwait & bit);
+    if (taker && !awaited && (p->signals.ignored & bit)) return 1;
+    int error = put_locked(p, t ? t->sigpending : &p->signals.pending, d, e);
+    if (error || !taker) return error;
+    if (awaited) sched_interrupt(taker);
+    else if (p->signals.action[d->signo - 1].handler == HANDLER_DEFAULT) signal_doom_locked(p, d->signo);
+    else attend(taker, ATTENTION_SIGNAL);
+    return 0;
+}
+
+struct sigdata sigdata_user(int sig, int code) {
+    const struct process *me = current_process();
+    return (struct sigdata){.signo = sig, .code = code, .rt = {.pid = me->pid, .uid = me->cred.uid}};
 }
 
 void signal_send_locked(struct process *p, struct thread *t, int sig) {
-    uint64_t bit = SIGBIT(sig);
-    ASSERT(sig >= 1 && sig <= SIGNALS);
-    if (p->state != PROCESS_ALIVE) return;
-    bool now = deliverable(p, t, bit);
-    if (now && (p->signals.ignored & bit) && sig != SIGKILL) return;
-    if (t) t->sigpending |= bit;
-    else p->signals.pending |= bit;
-    if (now) doom_locked(p, sig);
+    struct sigdata d = {.signo = sig, .code = SI_KERNEL};
+    if (current_process()) d = sigdata_user(sig, SI_USER);
+    signal_post_locked(p, t, &d, NULL);
 }
 
 void signal_send(struct process *p, int sig) {
@@ -106,67 +150,59 @@ void signal_self(int sig) {
     spin_unlock(&process_lock);
 }
 
-void signal_fault(int sig) {
+/* The instruction cannot go on, so there is no waiting and no ignoring: a handler now, or the end (Linux, force_sig). */
+bool signal_fault(const struct sigdata *d) {
     struct process *p = current_process();
+    uint64_t bit = SIGBIT(d->signo);
     spin_lock(&process_lock);
-    if (p->state == PROCESS_ALIVE) doom_locked(p, sig);
+    bool end = (current()->sigmask & bit) || p->signals.action[d->signo - 1].handler <= HANDLER_IGNORE;
+    if (p->state == PROCESS_ALIVE && end) signal_doom_locked(p, d->signo);
+    else if (p->state == PROCESS_ALIVE) signal_post_locked(p, current(), d, NULL);
     spin_unlock(&process_lock);
+    return end;
+}
+
+/* ---- taking ---- */
+
+bool signal_take_locked(struct thread *t, uint64_t set, struct sigdata *d) {
+    return sigpending_take_locked(t->sigpending, set, d) || sigpending_take_locked(&t->process->signals.pending, set, d);
 }
 
 void signal_recheck_locked(struct thread *t) {
     struct process *p = t->process;
-    uint64_t due = (t->sigpending | p->signals.pending) & ~p->signals.ignored & ~t->sigmask;
-    if (p->state != PROCESS_ALIVE) return;
-    if (p->signals.fatal) attend(t, ATTENTION_SIGNAL | ATTENTION_KILL); /* decided before t was there */
-    else if (due) doom_locked(p, __builtin_ctzl(due) + 1);
+    uint64_t due = (t->sigpending->set | p->signals.pending.set) & ~t->sigmask;
+    if (p->signals.fatal) attend(t, ATTENTION_SIGNAL | ATTENTION_KILL);
+    else if (due) attend(t, ATTENTION_SIGNAL);
+    else __atomic_and_fetch(&t->attention, ~ATTENTION_SIGNAL, __ATOMIC_SEQ_CST);
 }
 
-void signal_act(struct trapframe *tf) {
-    struct process *p = current_process();
-    (void)tf; /* a handler's frame would be built from it */
-    spin_lock(&process_lock);
-    int fatal = p->signals.fatal;
-    if (!fatal) __atomic_and_fetch(&current()->attention, ~ATTENTION_SIGNAL, __ATOMIC_SEQ_CST);
-    spin_unlock(&process_lock);
-    if (fatal) process_exit(fatal);
-}
-
-void user_return(struct trapframe *tf) {
-    while (__builtin_expect(__atomic_load_n(&current()->attention, __ATOMIC_RELAXED), 0)) {
-        irq_enable();
-        signal_act(tf);
-        irq_disable();
+/* Signals of the process that its threads are to look at again. */
+static void offer_locked(struct process *p, uint64_t set, const struct thread *but) {
+    struct thread *t;
+    set &= p->signals.pending.set;
+    if (!set) return;
+    LIST_FOREACH(t, &p->threads, of_process) {
+        if (t != but && (set & ~t->sigmask)) attend(t, ATTENTION_SIGNAL);
+        else if (t != but && (set & t->sigwait)) sched_interrupt(t);
     }
 }
 
-/* ---- exceptions ---- */
-
-/* Linux's choice of signal for each exception (SDM Vol. 3, table 6-1); 0: cannot come from ring 3. */
-static const uint8_t exception_signal[32] = {
-    [0] = SIGFPE,   [1] = SIGTRAP,  [3] = SIGTRAP,  [4] = SIGSEGV, [5] = SIGSEGV,  [6] = SIGILL,  [7] = SIGFPE,
-    [10] = SIGSEGV, [11] = SIGBUS,  [12] = SIGBUS,  [13] = SIGSEGV, [14] = SIGSEGV, [16] = SIGFPE, [17] = SIGBUS,
-    [19] = SIGFPE,
-};
-
-static void fault(const struct trapframe *tf, int sig, vaddr_t address) {
-    const struct process *p = current_process();
-    log_line("process %d (%s): signal %d at %#lx, address %#lx, error %#lx", p->pid, p->name, sig, tf->rip, address,
-             tf->error);
-    signal_fault(sig);
+void signal_set_mask_locked(uint64_t mask) {
+    struct thread *me = current();
+    uint64_t blocked = mask & ~me->sigmask;
+    me->sigmask = mask;
+    signal_recheck_locked(me);
+    offer_locked(me->process, blocked, me);
 }
 
-void user_exception(struct trapframe *tf) {
-    int sig = tf->vector < 32 ? exception_signal[tf->vector] : 0;
-    fault(tf, sig ? sig : SIGSEGV, 0);
+/* ---- ends ---- */
+
+void signals_thread_exit_locked(struct process *p, struct thread *t) {
+    sigpending_flush_locked(t->sigpending, ~0ul);
+    offer_locked(p, ~t->sigmask | t->sigwait, t);
 }
 
-bool user_page_fault(struct trapframe *tf, vaddr_t address) {
-    struct space *space = current()->space;
-    int access = tf->error & PF_FETCH ? FAULT_EXEC : tf->error & PF_WRITE ? FAULT_WRITE : FAULT_READ;
-    if (!space) return false;
-    int error = space_fault(space, address, access);
-    if (error == 0) return true;
-    if (!from_user(tf)) return false;
-    fault(tf, error == -ENXIO || error == -ENOMEM ? SIGBUS : SIGSEGV, address);
-    return true;
+void signals_exit_locked(struct process *p) {
+    sigpending_flush_locked(&p->signals.pending, ~0ul);
+    ASSERT(p->signals.queued == 0);
 }

@@ -4,11 +4,11 @@
  *
  * Making threads and burying them.
  *
- * The vector registers' area of a user thread lies at the upper end of its kernel stack, above the trap
- * frame, so that a thread costs one stack and one descriptor:
+ * The vector registers' area of a user thread and what waits of its signals lie at the upper end of its kernel
+ * stack, above the trap frame, so that a thread costs one stack and one descriptor:
  *
- *      stack                                     stack_top           stack + KSTACK_SIZE
- *        | ... kernel frames ...  | trap frame  |  XSAVE area      |
+ *      stack                                     stack_top                stack + KSTACK_SIZE
+ *        | ... kernel frames ...  | trap frame  |  XSAVE area  |  signals  |
  *
  * LOCKING  the count is atomic; everything else belongs to the thread or the scheduler.
  */
@@ -148,9 +148,13 @@ static void user_entry(void *arg) {
 struct thread *thread_create_user(struct process *p, int tid) {
     struct thread *t = thread_alloc("user", tid);
     if (!t) return NULL;
-    size_t fpu = (fpu_size() + 63) & ~63ul;
+    size_t fpu = (fpu_size() + 63) & ~63ul, signals = (sizeof *t->sigpending + 63) & ~63ul;
+    t->context.stack_top -= signals;
+    t->sigpending = (struct sigpending *)t->context.stack_top;
+    sigpending_init(t->sigpending);
     t->context.stack_top -= fpu;
     t->context.fpu = (void *)t->context.stack_top;
+    fpu_init_area(t->context.fpu); /* signal frames show all of it: no byte of whoever had the stack before */
     t->process = t->serves = p;
     t->space = p->space;
     context_init(&t->context, t->context.stack_top, user_entry, t);

@@ -24,10 +24,12 @@
 
 #include "arch/context.h"
 #include "arch/cpu.h"
+#include "arch/sigframe.h"
 #include "kernel/sync.h"
 #include "mm/types.h"
 
 struct process;
+struct sigpending;
 struct space;
 
 /* MOVING: between two queues, in the hands of whoever moves it. */
@@ -61,10 +63,16 @@ struct thread {
     uint64_t runtime;               /* S: nanoseconds on a CPU before `since` */
     uint64_t switches[2];           /* S: [0] it slept, [1] it was preempted or yielded */
     LIST_ENTRY(thread) of_process;  /* P */
-    struct { uint64_t sp, size; uint32_t flags; } altstack; /* -: sigaltstack */
+    struct sigframe_altstack altstack; /* -: sigaltstack; size 0: none */
+    struct sigframe_fault fault;    /* -: the last exception in ring 3 that became a signal */
     uint64_t clear_tid;             /* -: set_tid_address: ring-3 address, cleared and woken at exit; 0: none */
     uint64_t sigmask;               /* P: blocked signals, bit sig-1 */
-    uint64_t sigpending;            /* P: sent to this very thread */
+    uint64_t sigwait;               /* P: signals that it waits for in sigtimedwait, blocked or not */
+    struct sigpending *sigpending;  /* -: sent to this very thread; at the top of its stack. NULL in a kernel thread */
+    uint64_t sigsaved;              /* -: the mask from before sigsuspend... */
+    bool sigsuspended;              /* -: ...is to be put back */
+    uint64_t resume_call;           /* -: this call is being made again, by number, with the timeout begun before; 0: none */
+    uint64_t resume_deadline;       /* -: the last relative timeout's end */
     void (*fn)(void *);             /* -: a kernel thread's function */
     void *arg;
     const char *name;               /* -: constant string */

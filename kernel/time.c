@@ -36,9 +36,14 @@ int timespec_copyin(uint64_t user, uint64_t *ns) {
     return 0;
 }
 
+/* A call that is made again after a signal that nobody was to see goes on with the time that it had left. */
 uint64_t deadline_after(uint64_t ns) {
-    uint64_t now = clock_now();
-    return ns >= (uint64_t)INT64_MAX - now ? NO_DEADLINE : now + ns;
+    struct thread *me = current();
+    uint64_t now = clock_now(), call = me->resume_call;
+    me->resume_call = 0;
+    if (call && call == context_frame(&me->context)->error) return me->resume_deadline;
+    me->resume_deadline = ns >= (uint64_t)INT64_MAX - now ? NO_DEADLINE : now + ns;
+    return me->resume_deadline;
 }
 
 static uint64_t process_time(void) {

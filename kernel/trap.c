@@ -8,7 +8,7 @@
  *               |               |      not resolved: ring 3 -> user_exception; uaccess -> fix-up (-EFAULT)
  *               |               +- any other from ring 0 -> panic
  *               +- from ring 3 -> user_exception (a signal)
- *               +- from ring 0 -> panic
+ *               +- from ring 0 -> panic, unless it is fpu_restore's load (-EFAULT)
  *   interrupt --+- timer, serial, another CPU, nobody
  *               +- then, if what was interrupted may be preempted, sched_irq_exit
  *   NMI from a CPU that panics -> stop; other NMI, double fault, machine check -> panic: on stacks of their own
@@ -18,6 +18,7 @@
  * INVARIANTS  CR2 is read before interrupts are enabled: the next thread's fault overwrites it.
  */
 #include "arch/clock.h"
+#include "arch/context.h"
 #include "arch/cpu.h"
 #include "arch/irq.h"
 #include "arch/mmu.h"
@@ -27,7 +28,7 @@
 #include "kernel/trace.h"
 #include "kernel/trap.h"
 
-enum { VECTOR_NMI = 2, VECTOR_DOUBLE_FAULT = 8, VECTOR_PAGE_FAULT = 14, VECTOR_MACHINE_CHECK = 18 };
+enum { VECTOR_NMI = 2, VECTOR_DOUBLE_FAULT = 8, VECTOR_PROTECTION = 13, VECTOR_PAGE_FAULT = 14, VECTOR_MACHINE_CHECK = 18 };
 
 #define RFLAGS_IF 0x200u
 #define KERNEL_HALF (1ul << 63)
@@ -62,8 +63,15 @@ static void page_fault(struct trapframe *tf, vaddr_t address) {
     if (tf->error & PF_RSVD) panic_page_fault(tf, address);
     if (!from_user(tf) && !(fixup && user_address)) panic_page_fault(tf, address);
     if (user_address && user_page_fault(tf, address)) return;
-    if (from_user(tf)) user_exception(tf);
+    if (from_user(tf)) user_bad_address(tf, address);
     else tf->rip = fixup;
+}
+
+/* Vector registers that a program wrote and the CPU does not take. */
+static bool refused_by_fpu(struct trapframe *tf) {
+    uint64_t fixup = tf->vector == VECTOR_PROTECTION && !from_user(tf) ? fpu_fixup(tf->rip) : 0;
+    if (fixup) tf->rip = fixup;
+    return fixup != 0;
 }
 
 void trap_exception(struct trapframe *tf) {
@@ -71,7 +79,8 @@ void trap_exception(struct trapframe *tf) {
     if (tf->rflags & RFLAGS_IF) irq_enable();
     if (tf->vector == VECTOR_PAGE_FAULT) page_fault(tf, cr2);
     else if (from_user(tf)) user_exception(tf);
-    else panic_trap(tf, "kernel exception %lu: %s (error %#lx)", tf->vector, exception_name(tf->vector), tf->error);
+    else if (!refused_by_fpu(tf))
+        panic_trap(tf, "kernel exception %lu: %s (error %#lx)", tf->vector, exception_name(tf->vector), tf->error);
     irq_disable();
     if (from_user(tf)) user_return(tf);
 }

@@ -5,7 +5,7 @@
  * What kernel/trap.c asks of the rest of the kernel when the CPU has been interrupted.
  *
  * trap.c sorts exceptions and interrupts and knows nothing about processes; processes and the scheduler
- * implement these four. user_exception and user_page_fault run with interrupts enabled on the thread's
+ * implement these. The first three run with interrupts enabled on the thread's
  * own kernel stack and may sleep; the other two run with interrupts off.
  */
 #pragma once
@@ -25,6 +25,8 @@ void user_exception(struct trapframe *tf);
  * CPU's error code: 1 present, 2 write, 4 user, 16 instruction fetch (SDM Vol. 3, 4.7).
  */
 bool user_page_fault(struct trapframe *tf, vaddr_t address);
+/* The same in ring 3 at an address that no program can have: SIGSEGV. */
+void user_bad_address(struct trapframe *tf, vaddr_t address);
 
 /* The last thing of an interrupt that arrived in ring 3 or in preemptible kernel code: switch if cpu->resched. */
 void sched_irq_exit(void);

@@ -110,6 +110,8 @@ extern struct cpu_caps cpu_caps;
 /* ---- shared among the files of this folder, and boot ---- */
 void cpu_init(void);                        /* descriptors, traps, control registers, GS; under boot's early tables */
 void paging_init(struct boot_info *bi);     /* the kernel's page tables, from here on W^X */
+#define FXSAVE_SIZE  512 /* SDM Vol. 1, 10.5.1 and 13.4 */
+#define XSAVE_HEADER 64
 void fpu_init(void);
 void fpu_put_back(void *area);              /* live registers into the area that they were loaded from */
 void pic_init(void);
