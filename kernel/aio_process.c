@@ -39,6 +39,7 @@ struct aio_process *aio_process_peek(struct process *p) {
 }
 
 static struct aio_process *process_create(struct process *p) {
+    if (p->borrows) return NULL; /* vfork: the space has one hook, its owner's */
     struct aio_process *ap = heap_alloc_zero(sizeof *ap);
     if (!ap) return NULL;
     mutex_init(&ap->lock, "aio_process");

@@ -66,7 +66,10 @@ bool user_page_fault(struct trapframe *tf, vaddr_t address) {
     int access = tf->error & PF_FETCH ? FAULT_EXEC : tf->error & PF_WRITE ? FAULT_WRITE : FAULT_READ;
     if (!space) return false;
     int error = space_fault(space, address, access);
-    if (error == 0) return true;
+    if (error == 0) {
+        current()->minor_faults++;
+        return true;
+    }
     if (!from_user(tf)) return false;
     if (error == -ENXIO || error == -ENOMEM) raise(tf, SIGBUS, BUS_ADRERR, address, address);
     else raise(tf, SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, address, address);

@@ -3,13 +3,15 @@
  * Copyright (c) The Holdfast authors
  *
  * execve: the new program is built completely, in a space of its own, before the old one is touched. So
- * every error finds its caller alive, and the switch itself cannot fail.
+ * every error finds its caller alive, and the switch itself cannot fail. Between the two the process's other
+ * threads end, and the caller becomes its first, whichever it was.
  *
  * Segments are private mappings of the file's memory, their last page's tail zeroed through a copy of the
  * page; what lies beyond the file's bytes is anonymous.
  *
  * LOCKING  the process's own space and files are changed by its only thread; the pointer to the space,
- *          which others read, under process_lock.
+ *          which others read, under process_lock. While the program is built, other threads run: what is read of
+ *          the process meanwhile is read again at the switch.
  */
 #include "kernel/exec.h"
 
@@ -22,6 +24,7 @@
 #include "arch/uaccess.h"
 #include "kernel/aio.h"
 #include "kernel/file.h"
+#include "kernel/futex.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/usage.h"
@@ -122,11 +125,14 @@ void program_start_frame(const struct program *p, struct thread *t) {
 
 static void become(struct process *me, const struct program *p, const char *path) {
     struct thread *t = current();
+    futex_thread_exit(t);
     aio_process_exec(me);
     usage_keep_space(me);
     struct space *old = me->space;
     spin_lock(&process_lock);
     me->space = p->space;
+    me->borrows = false;
+    vfork_done_locked(me);
     me->did_exec = true;
     signals_exec(&me->signals);
     signal_recheck_locked(t);
@@ -136,7 +142,6 @@ static void become(struct process *me, const struct program *p, const char *path
     process_push_limits(me); /* they may have been changed while the new space was being built */
     space_drop(old);
     files_exec(me->files);
-    t->clear_tid = 0;
     memset(&t->altstack, 0, sizeof t->altstack);
     context_set_fs(&t->context, 0);
     fpu_load_initial();
@@ -175,6 +180,10 @@ static long exec(int dirfd, uint64_t user_path, uint64_t argv, uint64_t envp, un
     if (result == 0) {
         result = load_file(&program, file, path, argv, envp);
         file_drop(file);
+    }
+    if (result == 0) {
+        result = process_end_other_threads();
+        if (result) space_drop(program.space);
     }
     if (result == 0) become(current_process(), &program, path);
     heap_free(path);

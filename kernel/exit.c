@@ -2,17 +2,24 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * The end of a process.
+ * The end of a thread, and with the last one the end of its process.
  *
- *      aio_process_exit      its requests end and undo themselves while the space still stands (P1)
+ *      off the list          nobody sends it a signal or waits for it any more
+ *      futexes               what it held is marked, who waits for it is woken, while its memory still stands
+ *      nthreads - 1          more are left: the thread goes, and the process stays
+ *      aio_process_exit      requests end and undo themselves while the space still stands (P1)
  *      files                 pipes see their ends close
  *      space                 every page, lock and charge goes
  *      the tree              children go to process 1; the rest is a zombie, or nothing if the parent
  *                            ignores SIGCHLD
- *      thread_exit           preemption is off since the zombie could be seen: the thread is gone, stack and
+ *      sched_exit            preemption is off since the zombie could be seen: the thread is gone, stack and
  *                            all, before the parent on this CPU can look
  *
- * LOCKING  process_lock for the tree; the rest is done while nobody else can reach it.
+ * exit ends the calling thread; the process's status is then the first thread's, whoever ends last (as on Linux).
+ * exit_group, a fatal signal and exec set `ending` or `taker` and give the other threads ATTENTION_KILL: wherever
+ * they are, they leave their calls as for a signal and end on the way to ring 3.
+ *
+ * LOCKING  process_lock for the tree and the list of threads; the rest is done while nobody else can reach it.
  */
 #include <asm/errno.h>
 #include <asm/siginfo.h>
@@ -20,6 +27,7 @@
 #include "kernel/aio.h"
 #include "kernel/assert.h"
 #include "kernel/file.h"
+#include "kernel/futex.h"
 #include "kernel/init.h"
 #include "kernel/preempt.h"
 #include "kernel/process.h"
@@ -35,6 +43,7 @@ static void give_up_memory(struct process *p) {
     spin_lock(&process_lock);
     struct space *space = p->space;
     p->space = NULL;
+    vfork_done_locked(p);
     spin_unlock(&process_lock);
     sched_set_space(NULL);
     space_drop(space);
@@ -83,28 +92,20 @@ static void leave_tree(struct process *p) {
     struct thread *t = current();
     orphan_children_locked(p);
     usage_keep_thread_locked(p, t);
-    LIST_REMOVE(t, of_process);
-    signals_thread_exit_locked(p, t);
     signals_exit_locked(p);
     t->process = t->serves = NULL;
+    p->nthreads = 0;
     p->state = PROCESS_ZOMBIE;
     notify_parent_locked(p);
 }
 
-_Noreturn void process_exit(int status) {
-    struct process *p = current_process();
-    spin_lock(&process_lock);
-    ASSERT(p->state == PROCESS_ALIVE);
-    p->state = PROCESS_EXITING;
-    p->exit_status = status;
-    spin_unlock(&process_lock);
-    trace(TRACE_EXIT, (uint64_t)p->pid, (uint64_t)status);
-    /* A signal that is still pending must not cut short what has to wait now. */
-    __atomic_store_n(&current()->attention, 0, __ATOMIC_RELAXED);
+/* The last thread of a process takes all of it along. */
+static _Noreturn void end_process(struct process *p) {
+    trace(TRACE_EXIT, (uint64_t)p->pid, (uint64_t)p->exit_status);
     aio_process_exit(p);
     give_up_files(p);
     give_up_memory(p);
-    if (p->pid == 1) shutdown(status);
+    if (p->pid == 1) shutdown(p->exit_status);
     preempt_disable();
     spin_lock(&process_lock);
     leave_tree(p);
@@ -112,9 +113,98 @@ _Noreturn void process_exit(int status) {
     sched_exit();
 }
 
-/* One thread a process, so far: both end it. */
+/* ---- one thread ---- */
+
+/* From here on nobody finds it, so nobody interrupts what it has to do still: a signal that is pending is somebody else's. */
+static void leave_list(struct process *p, struct thread *t) {
+    spin_lock(&process_lock);
+    LIST_REMOVE(t, of_process);
+    LIST_REMOVE(t, by_tid);
+    usage_keep_thread_locked(p, t);
+    signals_thread_exit_locked(p, t);
+    spin_unlock(&process_lock);
+    __atomic_store_n(&t->attention, 0, __ATOMIC_RELAXED);
+}
+
+/* Gone, unless it is the last. */
+static void leave_process(struct process *p, struct thread *t) {
+    spin_lock(&process_lock);
+    if (p->nthreads == 1) {
+        p->state = PROCESS_EXITING;
+        spin_unlock(&process_lock);
+        return;
+    }
+    preempt_disable();
+    sched_set_space(NULL); /* the last one, which may be next, frees it */
+    usage_keep_thread_locked(p, t);
+    t->process = t->serves = NULL;
+    if (--p->nthreads == 1) sched_wake_first(&p->alone);
+    spin_unlock(&process_lock);
+    sched_exit();
+}
+
+static _Noreturn void end_thread(void) {
+    struct process *p = current_process();
+    struct thread *t = current();
+    leave_list(p, t);
+    futex_thread_exit(t);
+    leave_process(p, t);
+    end_process(p);
+}
+
+/* ---- all of them ---- */
+
+static void kill_others_locked(struct process *p) {
+    struct thread *t;
+    LIST_FOREACH(t, &p->threads, of_process) {
+        if (t == current()) continue;
+        __atomic_or_fetch(&t->attention, ATTENTION_KILL, __ATOMIC_SEQ_CST);
+        sched_interrupt(t);
+    }
+}
+
+/* While another thread takes the process over, it is the process's fate: the caller just goes. */
+_Noreturn void process_exit(int status) {
+    struct process *p = current_process();
+    spin_lock(&process_lock);
+    if (!p->ending && (!p->taker || p->taker == current())) {
+        p->ending = true;
+        p->exit_status = status;
+        kill_others_locked(p);
+    }
+    spin_unlock(&process_lock);
+    end_thread();
+}
+
+_Noreturn void thread_killed(void) {
+    int fatal = __atomic_load_n(&current_process()->signals.fatal, __ATOMIC_RELAXED);
+    if (fatal) process_exit(fatal);
+    end_thread();
+}
+
+int process_end_other_threads(void) {
+    struct process *p = current_process();
+    spin_lock(&process_lock);
+    bool mine = !p->ending && !p->taker && !p->signals.fatal;
+    if (mine) {
+        p->taker = current();
+        kill_others_locked(p);
+        while (p->nthreads > 1) sched_sleep(&p->alone, &process_lock, NO_DEADLINE, false);
+        p->taker = NULL;
+        if (p->signals.fatal) mine = false;
+        else if (current()->tid != p->pid) process_take_pid_locked(p, current());
+    }
+    spin_unlock(&process_lock);
+    return mine ? 0 : -EAGAIN;
+}
+
+/* The first thread's status is the process's, unless somebody ends it as a whole. */
 long sys_exit(uint64_t status) {
-    process_exit((int)(status & 0xff) << 8);
+    struct process *p = current_process();
+    spin_lock(&process_lock);
+    if (!p->ending && current()->tid == p->pid) p->exit_status = (int)(status & 0xff) << 8;
+    spin_unlock(&process_lock);
+    end_thread();
 }
 
 long sys_exit_group(uint64_t status) {

@@ -179,7 +179,9 @@ struct file *files_get(struct files *t, int fd) {
 
 struct file *fd_begin(int fd, bool *held) {
     struct files *t = current_process()->files;
-    *held = __atomic_load_n(&t->refs, __ATOMIC_RELAXED) > 1;
+    /* Who is alone stays so for the length of a call: more threads and sharers come from its own calls only. */
+    *held = __atomic_load_n(&t->refs, __ATOMIC_RELAXED) > 1 ||
+            __atomic_load_n(&current_process()->nthreads, __ATOMIC_RELAXED) > 1;
     if (*held) return files_get(t, fd);
     return (unsigned)fd < t->size ? t->slot[fd].file : NULL;
 }

@@ -157,6 +157,16 @@ static long futex_wake(uint64_t address, bool private, uint32_t most, uint32_t b
     return woken;
 }
 
+/* Whoever joins a thread waits for this. A process that goes as a whole leaves nobody who could. */
+void futex_thread_exit(struct thread *t) {
+    const struct process *p = t->process;
+    const uint32_t zero = 0;
+    uint64_t tid = t->clear_tid;
+    t->clear_tid = 0;
+    if (!tid || (p->nthreads == 1 && !p->borrows)) return;
+    if (copyout(tid, &zero, sizeof zero) == 0) (void)futex_wake(tid, false, 1, FUTEX_BITSET_MATCH_ANY);
+}
+
 /* FUTEX_WAIT's time is relative and monotonic; FUTEX_WAIT_BITSET's is absolute, on the clock that a flag names. */
 static int read_deadline(uint64_t user, int command, bool wall, uint64_t *deadline) {
     uint64_t ns;

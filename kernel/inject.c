@@ -13,8 +13,10 @@
 bool inject(enum inject_site site) {
     struct process *p = current()->serves;
     if (__builtin_expect(!p || !__atomic_load_n(&p->inject[site], __ATOMIC_RELAXED), 1)) return false;
-    /* The one that takes it from 1 to 0 fails. Two threads may race here; only one of them sees 0. */
-    return __atomic_sub_fetch(&p->inject[site], 1, __ATOMIC_RELAXED) == 0;
+    /* The one that takes it from 1 to 0 fails; of several threads only one does, and nobody takes it below. */
+    unsigned left = __atomic_load_n(&p->inject[site], __ATOMIC_RELAXED);
+    while (left && !__atomic_compare_exchange_n(&p->inject[site], &left, left - 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+    return left == 1;
 }
 
 void inject_arm(enum inject_site site, unsigned nth) {

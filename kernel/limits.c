@@ -82,8 +82,8 @@ static int set_locked(int pid, unsigned resource, const struct limit *l, struct 
     if (error) return error;
     if (l->hard > p->limits.of[resource].hard && current_process()->cred.euid != 0) return -EPERM;
     p->limits.of[resource] = *l;
+    if (!p->space || p->borrows) return 0;
     *space = p->space;
-    if (!p->space) return 0;
     process_space_limits_locked(p, tell);
     space_hold(p->space);
     return 0;
@@ -93,13 +93,14 @@ static int set_limit(int pid, unsigned resource, const struct limit *l) {
     struct space_limits tell;
     struct space *space = NULL;
     if (l->soft > l->hard) return -EINVAL;
+    mutex_lock(&limits_mutex);
     spin_lock(&process_lock);
     int error = set_locked(pid, resource, l, &tell, &space);
     spin_unlock(&process_lock);
-    if (error || !space) return error;
-    space_set_limits(space, &tell);
-    space_drop(space);
-    return 0;
+    if (space) space_set_limits(space, &tell);
+    mutex_unlock(&limits_mutex);
+    if (space) space_drop(space);
+    return error;
 }
 
 /* The old value goes out before the new one holds: a call that fails has changed nothing. */
@@ -117,8 +118,9 @@ long sys_prlimit64(uint64_t pid, uint64_t resource, uint64_t new_limit, uint64_t
 
 long sys_getrlimit(uint64_t resource, uint64_t out) {
     if ((uint32_t)resource >= RLIM_NLIMITS) return -EINVAL;
-    struct limit l = current_process()->limits.of[(uint32_t)resource];
-    return copyout(out, &l, sizeof l);
+    struct limit l;
+    int error = get_limit(0, (uint32_t)resource, &l);
+    return error ? error : copyout(out, &l, sizeof l);
 }
 
 long sys_setrlimit(uint64_t resource, uint64_t in) {

@@ -48,9 +48,8 @@ static int look(int pid, struct snapshot *s) {
     if (p) {
         memcpy(s->name, p->name, sizeof s->name);
         s->state = p->state, s->ppid = p->parent ? p->parent->pid : 0;
-        LIST_FOREACH(t, &p->threads, of_process) {
-            if (!s->threads++) s->blocked = t->sigmask;
-        }
+        LIST_FOREACH(t, &p->threads, of_process) if (t->tid == pid) s->blocked = t->sigmask;
+        s->threads = p->nthreads;
         s->cred = p->cred, s->limits = p->limits;
         s->pending = p->signals.pending.set, s->ignored = set_to_ignore(&p->signals);
         s->space = p->space;

@@ -2,14 +2,16 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * The table of processes and the tree that they form.
+ * The table of processes and the tree that they form, and the table of threads.
  *
- *      bucket[pid % 64] -> p -> p        pids go up and around, so that one is not reused soon; kill(-1)
+ *      table[pid % 64] -> p -> p         pids go up and around, so that one is not reused soon; kill(-1)
  *                                        and listings walk the buckets
+ *      tids[tid % 256] -> t -> t         the threads that may still see ring 3, by a number from the same row
  *
  * LOCKING     process_lock (P) for everything here. No sleeping lock is taken under it.
  * INVARIANTS  every process in the table but process 1 has a parent in the table; a zombie holds nothing but
- *             its entry: no space, files, requests or threads.
+ *             its entry: no space, files, requests or threads. A thread is in `tids` as long as it is on its
+ *             process's list.
  */
 #include "kernel/process.h"
 
@@ -19,16 +21,21 @@
 #include "libc/core/string.h"
 
 #define BUCKETS 64
+#define TID_BUCKETS 256
 
 struct spinlock process_lock;
+struct mutex limits_mutex;
 static LIST_HEAD(bucket, process) table[BUCKETS];
+static LIST_HEAD(tid_bucket, thread) tids[TID_BUCKETS];
 static int last_pid;
 static unsigned count;
 
 void process_init(void) {
     sigqueue_init();
     spin_init(&process_lock, "processes");
+    mutex_init(&limits_mutex, "limits");
     for (unsigned i = 0; i < BUCKETS; i++) LIST_INIT(&table[i]);
+    for (unsigned i = 0; i < TID_BUCKETS; i++) LIST_INIT(&tids[i]);
 }
 
 unsigned process_count(void) {
@@ -47,9 +54,15 @@ struct process *process_next_locked(const struct process *p) {
     return next;
 }
 
+struct thread *thread_by_tid_locked(int tid) {
+    struct thread *t;
+    LIST_FOREACH(t, &tids[(unsigned)tid % TID_BUCKETS], by_tid) if (t->tid == tid) return t;
+    return NULL;
+}
+
 /* A process group's or session's number may not become a pid while it lives. */
 static bool pid_free_locked(int pid) {
-    if (process_find_locked(pid)) return false;
+    if (process_find_locked(pid) || thread_by_tid_locked(pid)) return false;
     for (struct process *p = process_next_locked(NULL); p; p = process_next_locked(p))
         if (p->pgrp == pid || p->session == pid) return false;
     return true;
@@ -84,7 +97,8 @@ struct process *process_alloc(void) {
 }
 
 void process_free_locked(struct process *p) {
-    ASSERT(!p->space && !p->files && !p->aio && LIST_EMPTY(&p->children) && LIST_EMPTY(&p->threads));
+    ASSERT(!p->space && !p->files && !p->aio && !p->vfork && !p->nthreads);
+    ASSERT(LIST_EMPTY(&p->children) && LIST_EMPTY(&p->threads));
     signals_exit_locked(p);
     LIST_REMOVE(p, by_pid);
     if (p->parent) LIST_REMOVE(p, sibling);
@@ -98,24 +112,48 @@ void process_free(struct process *p) {
     spin_unlock(&process_lock);
 }
 
+static void add_locked(struct process *p, struct thread *t, int tid) {
+    t->tid = tid;
+    LIST_INSERT_HEAD(&p->threads, t, of_process);
+    LIST_INSERT_HEAD(&tids[(unsigned)tid % TID_BUCKETS], t, by_tid);
+}
+
 void process_publish_locked(struct process *p, struct process *parent, struct thread *first) {
     p->parent = parent;
     if (parent) LIST_INSERT_HEAD(&parent->children, p, sibling);
-    LIST_INSERT_HEAD(&p->threads, first, of_process);
+    add_locked(p, first, p->pid);
+    p->nthreads = 1;
+}
+
+bool process_add_thread_locked(struct process *p, struct thread *t) {
+    int tid = pid_choose_locked();
+    if (!tid) return false;
+    add_locked(p, t, tid);
+    p->nthreads++;
+    return true;
+}
+
+/* The number is free: the first thread is gone, and no other may have it. */
+void process_take_pid_locked(struct process *p, struct thread *t) {
+    ASSERT(p->nthreads == 1);
+    LIST_REMOVE(t, of_process);
+    LIST_REMOVE(t, by_tid);
+    add_locked(p, t, p->pid);
 }
 
 void process_push_limits(struct process *p) {
     struct space_limits l;
+    mutex_lock(&limits_mutex);
     spin_lock(&process_lock);
-    struct space *space = p->space;
+    struct space *space = p->borrows ? NULL : p->space; /* a borrowed space keeps to its owner's */
     if (space) {
         process_space_limits_locked(p, &l);
         space_hold(space);
     }
     spin_unlock(&process_lock);
-    if (!space) return;
-    space_set_limits(space, &l);
-    space_drop(space);
+    if (space) space_set_limits(space, &l);
+    mutex_unlock(&limits_mutex);
+    if (space) space_drop(space);
 }
 
 void process_space_limits_locked(const struct process *p, struct space_limits *l) {

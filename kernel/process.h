@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * Processes: a space, what it may do, and whose child it is.
+ * Processes: a space, the threads that run in it, what it may do, and whose child it is.
  *
  *      init (1) --- shell (2) --- program (5)      children hang on their parent's list; orphans move to
  *                        \------- program (6)      process 1; a dead child is a zombie until waited for
@@ -14,10 +14,14 @@
  *      exec   aio_process_exec, then (cannot fail) close-on-exec
  *      exit   aio_process_exit first, while the space still stands (P1); then files, then the space
  *
+ * Threads share all of it. One that ends leaves `threads` first, so that nobody sends it anything any more,
+ * and is counted in nthreads until it has let go of everything: the last one there ends the process.
+ *
  * LOCKING  P: process_lock, a spinlock over the tree, the table of pids, signals, identities and limits of
- *          all processes: sections are short, and one lock has no order to get wrong. -: the process's own
- *          threads alone. A process may be looked at under process_lock only; the running thread's own
- *          process is always safe to use.
+ *          all processes: sections are short, and one lock has no order to get wrong. 1: written, under P, by
+ *          a thread that is the only one (nthreads is 1: before the first runs, in exec, at the end), so the
+ *          process's own threads read it without. A process may be looked at under process_lock only; the
+ *          running thread's own process is always safe to use.
  */
 #pragma once
 
@@ -59,22 +63,31 @@ struct process {
     LIST_HEAD(, process) children;      /* P */
     LIST_ENTRY(process) sibling;        /* P */
     LIST_ENTRY(process) by_pid;         /* P: bucket of the pid table */
-    LIST_HEAD(, thread) threads;        /* P: one, until threads can be made */
+    LIST_HEAD(, thread) threads;        /* P: those that may still see ring 3 */
+    unsigned nthreads;                  /* P: and those on their way out */
+    struct thread *taker;               /* P: is in exec, and the others end; NULL: nobody */
+    struct waitlist alone;              /* P: the taker, until nthreads is 1 */
     struct waitlist child_event;        /* P: threads in wait4 and waitid */
-    struct space *space;                /* -: its own reference; changed by exec alone; NULL in a zombie */
-    struct files *files;                /* - */
-    struct aio_process *aio;            /* -: NULL until the first request */
-    struct cred cred;                   /* P to write or to read another's; its own reads need no lock */
+    struct space *space;                /* 1: its own reference; NULL in a zombie */
+    struct vfork *vfork;                /* P: the space is borrowed, and who waits for it back; kernel/fork.c */
+    bool borrows;                       /* 1: the space is another process's until exec (vfork) */
+    struct files *files;                /* 1: the table has a lock of its own */
+    struct aio_process *aio;            /* NULL until the first request; then set once, atomically; 1 to clear */
+    struct cred cred;                   /* P; one field of its own may be read without */
     struct limits limits;               /* same */
     struct signals signals;             /* P */
+    bool ending;                        /* P: exit_status is final, and every thread ends */
     int exit_status;                    /* P: as wait4 gives it */
     struct usage ended_threads;         /* P: of its threads that are gone */
     struct usage children_usage;        /* P: of the children it has waited for */
-    unsigned inject[INJECT_SITES];      /* -: kernel/inject.h; 0: not armed */
-    char name[PROCESS_NAME];            /* -: last part of what it executes */
+    unsigned inject[INJECT_SITES];      /* atomic: kernel/inject.h; 0: not armed */
+    char name[PROCESS_NAME];            /* 1: last part of what it executes */
 };
 
 extern struct spinlock process_lock;
+/* Held from the change of a limit or a uid until the space knows, so that spaces are told in the order of the changes.
+ * Before process_lock and mm/'s locks. */
+extern struct mutex limits_mutex;
 
 /* By pid, any state; NULL: none. process_lock held. */
 struct process *process_find_locked(int pid);
@@ -87,7 +100,7 @@ static inline bool process_privileged(const struct process *p) {
     return p->cred.euid == 0;
 }
 
-/* Tell the space what its calls are judged by now: after any change of uid or limit. No lock held. */
+/* Tell the space what its calls are judged by now: after any change of uid or limit. No lock held. May sleep. */
 void process_push_limits(struct process *);
 
 /* ---- the life of a process (kernel/ alone) ---- */
@@ -101,11 +114,29 @@ void process_free(struct process *);
 void process_free_locked(struct process *);
 /* Whoever waits for a child of p looks again. */
 void process_wake_waiters_locked(struct process *p);
-/* A child of parent (NULL: of nobody), with its first thread. */
+/* A child of parent (NULL: of nobody), with its first thread, whose tid is the pid. */
 void process_publish_locked(struct process *, struct process *parent, struct thread *first);
+/* One more thread, with a tid of its own: false when there is none left. */
+bool process_add_thread_locked(struct process *, struct thread *);
+/* exec: the only thread left is the process's first from now on. */
+void process_take_pid_locked(struct process *, struct thread *);
 void process_space_limits_locked(const struct process *, struct space_limits *);
 /* From the last part of a path. */
 void process_set_name(struct process *, const char *path);
 
-/* kernel/exit.c: the running process ends with this wait status. */
+/* A thread of any process; NULL: none that may still see ring 3. process_lock held. */
+struct thread *thread_by_tid_locked(int tid);
+
+/* ---- kernel/exit.c ---- */
+
+/* The running process ends with this wait status, all its threads with it; the first to say so decides. */
 _Noreturn void process_exit(int status);
+/* ATTENTION_KILL on the way to ring 3: a signal, another thread's exit_group or its exec. The running thread ends. */
+_Noreturn void thread_killed(void);
+/* For exec: end all other threads, and wait until they are gone. 0, or -EAGAIN: the caller itself is to end. */
+int process_end_other_threads(void);
+
+/* ---- kernel/fork.c ---- */
+
+/* The borrowed space (vfork) is no longer used: its owner goes on. process_lock held. */
+void vfork_done_locked(struct process *);

@@ -235,6 +235,11 @@ static void dequeue(struct waitlist *l, struct thread *t) {
     t->waiting = false;
 }
 
+/* Is what has come for it a reason to cut this sleep short? */
+static bool interrupts(const struct thread *t) {
+    return !t->kill_only || (__atomic_load_n(&t->attention, __ATOMIC_RELAXED) & ATTENTION_KILL);
+}
+
 static void sleep_locked(struct runqueue *rq, struct thread *t, uint64_t deadline, bool interruptible) {
     t->state = THREAD_SLEEPING;
     t->timed_out = false;
@@ -250,7 +255,7 @@ int sched_sleep(struct waitlist *list, struct spinlock *guard, uint64_t deadline
     ASSERT(cpu_this()->preempt_off == 1 && cpu_this()->irq_depth == 0);
     enqueue(list, t);
     uint64_t saved = spin_lock_irq(&rq->lock);
-    if (interruptible && t->attention) {
+    if (interruptible && t->attention && interrupts(t)) {
         spin_unlock_irq(&rq->lock, saved);
         dequeue(list, t);
         return -EINTR;
@@ -269,7 +274,7 @@ int sched_sleep(struct waitlist *list, struct spinlock *guard, uint64_t deadline
 static void wake_if(struct thread *t, bool interrupted) {
     uint64_t saved;
     struct runqueue *rq = runqueue_lock_of(t, &saved);
-    bool asleep = t->state == THREAD_SLEEPING && (!interrupted || t->interruptible);
+    bool asleep = t->state == THREAD_SLEEPING && (!interrupted || (t->interruptible && interrupts(t)));
     if (asleep && t->deadline != NO_DEADLINE) timer_remove_locked(rq, t);
     bool here = place_stays(rq, t);
     if (asleep && here) runqueue_ready_locked(rq, t);

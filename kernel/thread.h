@@ -43,12 +43,13 @@ enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_SLEEPING, THREAD_MOVING
 struct thread {
     struct context context;         /* -: while running; S: else */
     enum thread_state state;        /* S */
-    int tid;                        /* - : the first thread of a process has the process's pid */
+    int tid;                        /* P: the first thread of a process has the process's pid */
     int priority;                   /* S */
     unsigned cpu;                   /* S: whose queue it belongs to; changes only while MOVING */
     uint64_t affinity;              /* S: CPUs that it may run on, bit = id */
     bool timed_out;                 /* S: the deadline woke it */
     bool interruptible;             /* S: sleeping, and a signal may wake it */
+    bool kill_only;                 /* -: what interrupts it is ATTENTION_KILL alone */
     bool waiting;                   /* G: on a waitlist */
     bool wait_shared;               /* G: for an rwlock, shared */
     uint32_t attention;             /* ATTENTION_*: something to do before ring 3. Set atomically, by anyone under P */
@@ -63,9 +64,14 @@ struct thread {
     uint64_t runtime;               /* S: nanoseconds on a CPU before `since` */
     uint64_t switches[2];           /* S: [0] it slept, [1] it was preempted or yielded */
     LIST_ENTRY(thread) of_process;  /* P */
+    LIST_ENTRY(thread) by_tid;      /* P: bucket of the table of tids */
+    struct { uint64_t runtime, switches[2]; } accounted; /* P: what the process has been told of already */
+    uint64_t minor_faults;          /* - */
     struct sigframe_altstack altstack; /* -: sigaltstack; size 0: none */
     struct sigframe_fault fault;    /* -: the last exception in ring 3 that became a signal */
     uint64_t clear_tid;             /* -: set_tid_address: ring-3 address, cleared and woken at exit; 0: none */
+    uint64_t robust_list;           /* P to write: set_robust_list's head in ring 3; 0: none */
+    uint32_t pi_waiters;            /* atomic: threads that wait for a PI futex of this one; kernel/futex_pi.c */
     uint64_t sigmask;               /* P: blocked signals, bit sig-1 */
     uint64_t sigwait;               /* P: signals that it waits for in sigtimedwait, blocked or not */
     struct sigpending *sigpending;  /* -: sent to this very thread; at the top of its stack. NULL in a kernel thread */

@@ -35,36 +35,51 @@ void usage_add(struct usage *to, const struct usage *u) {
     if (to->max_resident < u->max_resident) to->max_resident = u->max_resident;
 }
 
-static struct usage of_space(struct space *space) {
+/* A borrowed space's counts are its owner's. */
+static struct usage of_space(const struct process *p) {
     struct space_stats s;
-    space_get_stats(space, &s);
+    if (p->borrows) return (struct usage){0};
+    space_get_stats(p->space, &s);
     return (struct usage){.minor_faults = s.minor_faults, .major_faults = s.major_faults, .max_resident = s.resident};
 }
 
+/* Its own faults are for RUSAGE_THREAD; in the process's sum they are among the space's. */
 static struct usage of_thread(const struct thread *t) {
     return (struct usage){.runtime = sched_runtime(t), .voluntary = t->switches[0], .involuntary = t->switches[1]};
 }
 
+/* What the process has not been told of yet. */
+static struct usage news_locked(const struct thread *t) {
+    struct usage u = of_thread(t);
+    u.runtime -= t->accounted.runtime;
+    u.voluntary -= t->accounted.switches[0];
+    u.involuntary -= t->accounted.switches[1];
+    return u;
+}
+
 void usage_keep_space(struct process *p) {
-    struct usage u = of_space(p->space);
+    struct usage u = of_space(p);
     spin_lock(&process_lock);
     usage_add(&p->ended_threads, &u);
     spin_unlock(&process_lock);
 }
 
-void usage_keep_thread_locked(struct process *p, const struct thread *t) {
-    struct usage u = of_thread(t);
+void usage_keep_thread_locked(struct process *p, struct thread *t) {
+    struct usage u = news_locked(t);
     usage_add(&p->ended_threads, &u);
+    t->accounted.runtime += u.runtime;
+    t->accounted.switches[0] += u.voluntary;
+    t->accounted.switches[1] += u.involuntary;
 }
 
 void usage_self(struct process *p, struct usage *out) {
     struct thread *t;
-    struct usage space = of_space(p->space);
+    struct usage space = of_space(p);
     spin_lock(&process_lock);
     *out = p->ended_threads;
     usage_add(out, &space);
     LIST_FOREACH(t, &p->threads, of_process) {
-        struct usage u = of_thread(t);
+        struct usage u = news_locked(t);
         usage_add(out, &u);
     }
     spin_unlock(&process_lock);
@@ -89,18 +104,21 @@ static struct usage of_children(struct process *p) {
     return u;
 }
 
+/* The resident set is the process's: a thread has none of its own. */
+static struct usage of_running_thread(const struct process *p) {
+    struct usage u = of_thread(current());
+    u.minor_faults = current()->minor_faults;
+    u.max_resident = of_space(p).max_resident;
+    return u;
+}
+
 long sys_getrusage(uint64_t who, uint64_t out) {
     struct process *p = current_process();
     struct usage u;
     switch ((int)who) {
     case RUSAGE_SELF: usage_self(p, &u); break;
     case RUSAGE_CHILDREN: u = of_children(p); break;
-    case RUSAGE_THREAD: {
-        struct usage space = of_space(p->space); /* faults are counted by space: those of all threads */
-        u = of_thread(current());
-        usage_add(&u, &space);
-        break;
-    }
+    case RUSAGE_THREAD: u = of_running_thread(p); break;
     default: return -EINVAL;
     }
     return usage_copyout(out, &u);

@@ -18,7 +18,7 @@ void usage_self(struct process *, struct usage *);
 void usage_add(struct usage *to, const struct usage *);
 /* Its space is about to go (exec, exit): keep what it counted. No lock held. */
 void usage_keep_space(struct process *);
-/* The same for a thread. process_lock held. */
-void usage_keep_thread_locked(struct process *, const struct thread *);
+/* The same for a thread; once more when it has gone on since. process_lock held. */
+void usage_keep_thread_locked(struct process *, struct thread *);
 /* As Linux's struct rusage: 0 or -EFAULT. */
 int usage_copyout(uint64_t user, const struct usage *);

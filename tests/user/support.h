@@ -135,8 +135,8 @@ UNUSED static const char *core_map(const void *p, size_t pages) {
     return text;
 }
 
-/* A line of /proc/self/status or /proc/meminfo, "Name:  N kB", in pages; -1 if it is not there. */
-UNUSED static long proc_pages(const char *file, const char *name) {
+/* The number in a line of /proc/self/status or /proc/meminfo, "Name:  N"; -1 if it is not there. */
+UNUSED static long proc_number(const char *file, const char *name) {
     char text[8192];
     int fd = open(file, O_RDONLY);
     if (fd < 0) return -1;
@@ -147,9 +147,15 @@ UNUSED static long proc_pages(const char *file, const char *name) {
     size_t len = strlen(name);
     for (char *line = text; line; line = strchr(line, '\n')) {
         if (*line == '\n') line++;
-        if (strncmp(line, name, len) == 0 && line[len] == ':') return strtol(line + len + 1, NULL, 10) / 4;
+        if (strncmp(line, name, len) == 0 && line[len] == ':') return strtol(line + len + 1, NULL, 10);
     }
     return -1;
+}
+
+/* The same of "Name:  N kB", in pages. */
+UNUSED static long proc_pages(const char *file, const char *name) {
+    long kb = proc_number(file, name);
+    return kb < 0 ? kb : kb / 4;
 }
 
 UNUSED static long vmlck(void) {
