@@ -17,8 +17,8 @@
  * Names are printf formats; begin them with the clause that they prove. Every check returns whether
  * it passed. Each line is flushed at once, so that fork() never copies a line that waits in the
  * buffer and a crash hides nothing. A child process must not print TAP: let it answer by its exit
- * status. A count that differs from the plan is a failure, so a test that stops half-way cannot
- * pass.
+ * status. Nor may a second thread make checks: let it leave what it found to who joins it. A count
+ * that differs from the plan is a failure, so a test that stops half-way cannot pass.
  */
 #pragma once
 

@@ -43,6 +43,13 @@
 #define IOV_MAX    1024
 #define NZERO      20
 
+#define PTHREAD_KEYS_MAX              128
+#define PTHREAD_DESTRUCTOR_ITERATIONS 4
+#define PTHREAD_STACK_MIN             16384
+#define SEM_VALUE_MAX                 0x7fffffff
+#define RTSIG_MAX                     31
+#define DELAYTIMER_MAX                0x7fffffff
+
 #define _POSIX_AIO_LISTIO_MAX  2
 #define _POSIX_AIO_MAX         1
 #define _POSIX_ARG_MAX         4096

@@ -4,8 +4,8 @@
  *
  * <signal.h>: signals and their dispositions (POSIX; numbers and structures are Linux's).
  *
- * A sigset_t is the kernel's 64-bit mask. What waits for a signal (sigsuspend, sigwait) and timers
- * are not here: the kernel has none yet.
+ * A sigset_t is the kernel's 64-bit mask. Real-time signals below SIGRTMIN belong to libc: no set
+ * holds them, and no call blocks, handles or sends them (EINVAL).
  */
 #pragma once
 
@@ -18,8 +18,12 @@
 #undef NSIG
 #define NSIG  65
 #define _NSIG NSIG
+#undef SIGRTMIN
 #undef SIGRTMAX
+#define SIGRTMIN 34
 #define SIGRTMAX 64
+#define SS_ONSTACK 1
+#define SS_DISABLE 2
 #define SIG_HOLD ((void (*)(int))2)
 
 typedef volatile int sig_atomic_t;
@@ -44,7 +48,19 @@ int sigaction(int, const struct sigaction *restrict, struct sigaction *restrict 
 int sigprocmask(int how, const sigset_t *restrict, sigset_t *restrict old);
 int sigpending(sigset_t *);
 int sigaltstack(const stack_t *restrict, stack_t *restrict old);
+int sigsuspend(const sigset_t *);
+int sigwait(const sigset_t *restrict, int *restrict); /* the error, not errno */
+int sigwaitinfo(const sigset_t *restrict, siginfo_t *restrict);
+int sigtimedwait(const sigset_t *restrict, siginfo_t *restrict, const struct timespec *restrict);
+int sigqueue(pid_t, int, const union sigval);
+int siginterrupt(int, int interrupt);
 void psignal(int, const char *);
+void psiginfo(const siginfo_t *, const char *);
+
+/* Threads: the error, not errno */
+int pthread_kill(pthread_t, int);
+int pthread_sigqueue(pthread_t, int, const union sigval);
+int pthread_sigmask(int how, const sigset_t *restrict, sigset_t *restrict old);
 
 int sigemptyset(sigset_t *);
 int sigfillset(sigset_t *);

@@ -49,6 +49,12 @@ void setlinebuf(FILE *);
 int setvbuf(FILE *restrict, char *restrict, int mode, size_t);
 int fileno(FILE *);
 
+/* A stream for several calls; a thread may hold it again. Every call holds its stream, the
+ * _unlocked ones excepted. */
+void flockfile(FILE *);
+int ftrylockfile(FILE *); /* not 0: another thread holds it */
+void funlockfile(FILE *);
+
 /* Bytes */
 size_t fread(void *restrict, size_t size, size_t count, FILE *restrict);
 size_t fwrite(const void *restrict, size_t size, size_t count, FILE *restrict);

@@ -39,6 +39,16 @@ int clock_getres(clockid_t, struct timespec *);
 /* Answers the error and leaves errno alone. */
 int clock_nanosleep(clockid_t, int flags, const struct timespec *, struct timespec *left);
 int nanosleep(const struct timespec *, struct timespec *left);
+
+/* Timers. An event that is NULL means SIGALRM; SIGEV_THREAD and Linux's SIGEV_THREAD_ID are there. */
+struct sigevent;
+int timer_create(clockid_t, struct sigevent *restrict, timer_t *restrict);
+int timer_settime(timer_t, int flags, const struct itimerspec *restrict,
+                  struct itimerspec *restrict old);
+int timer_gettime(timer_t, struct itimerspec *);
+int timer_getoverrun(timer_t);
+int timer_delete(timer_t);
+
 int timespec_get(struct timespec *, int base);
 
 struct tm *gmtime(const time_t *);

@@ -6,7 +6,7 @@
  * them.
  *
  * Left out because the kernel has no such call: links, removal, ownership and mode of files, sync,
- * alarm, groups of a user, sessions other than one's own.
+ * groups of a user, sessions other than one's own.
  */
 #pragma once
 
@@ -95,6 +95,7 @@ int setresgid(gid_t, gid_t, gid_t);
 /* Time */
 unsigned sleep(unsigned seconds); /* seconds left when a signal came */
 int usleep(useconds_t);
+unsigned alarm(unsigned seconds); /* seconds left of the one before */
 int pause(void);
 
 /* Memory and the system */

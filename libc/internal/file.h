@@ -9,9 +9,16 @@
  *     reading:   next ---- end: read from fd, not yet by the program
  *     writing:   buffer + UNGET ---- next: written by the program, not yet to fd
  *
- * A stream is at rest, reading or writing. At rest nothing is buffered. LOCKING: none yet.
+ * A stream is at rest, reading or writing. At rest nothing is buffered.
+ *
+ * LOCKING: each call holds its stream (hold, below), as flockfile does; a thread may hold one again.
+ * The list of streams has a lock of its own, which comes first: fflush(NULL) holds it while it
+ * takes streams one by one. A call that only reads, and may sleep for ever, is left alone by that.
  */
 #pragma once
+
+#include "libc/internal/futex.h"
+#include "libc/internal/thread.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -31,11 +38,37 @@ struct __file {
     unsigned char *buffer;
     size_t size;     /* with the first UNGET bytes */
     unsigned char *next, *end;
-    struct __file *following, *preceding;
+    struct __file *following, *preceding; /* (list) */
+    struct lock lock;
+    struct thread_block *owner; /* atomic: who holds it */
+    unsigned depth;             /* how often */
     unsigned char tiny[UNGET + 1]; /* the buffer of an unbuffered stream */
 };
 
 extern FILE *__open_files;
+extern struct lock __open_files_lock;
+
+static inline FILE *__hold(FILE *f) {
+    struct thread_block *me = this_thread();
+
+    if (__atomic_load_n(&f->owner, __ATOMIC_RELAXED) != me) {
+        lock(&f->lock);
+        __atomic_store_n(&f->owner, me, __ATOMIC_RELAXED);
+    }
+    f->depth++;
+    return f;
+}
+
+static inline void __let_go(FILE **held) {
+    FILE *f = *held;
+
+    if (--f->depth) return;
+    __atomic_store_n(&f->owner, NULL, __ATOMIC_RELAXED);
+    unlock(&f->lock);
+}
+
+/* From here to the end of the block the stream is held. */
+#define hold(f) FILE *held_ __attribute__((cleanup(__let_go), unused)) = __hold(f)
 
 /* Make the stream ready for writing or reading; false with errno and `failed` set when it cannot
  * be. */

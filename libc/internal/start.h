@@ -14,7 +14,7 @@ extern const unsigned long *__auxv;
 /* One entry, or `otherwise`. */
 unsigned long __aux(unsigned long type, unsigned long otherwise);
 
-/* Give this program's only thread its block and its thread-local variables. */
+/* Give the first thread its block and its thread-local variables. */
 void __thread_start(void);
 
 /* Flush the streams; there only when the program uses streams. */

@@ -18,9 +18,11 @@
  * how far back the real one is. A second free of a block, or of what never was one, is noticed by
  * the state and aborts.
  *
- * LOCKING: none; threads come with a later issue, and with them a lock around take() and give().
+ * LOCKING: `guard` for the lists and the run, around take() and give(). Mappings need none, and a
+ * header in use belongs to the caller.
  * Missing on purpose: giving runs back to the kernel, statistics, hooks.
  */
+#include "libc/internal/fork.h"
 #include "libc/internal/syscall.h"
 
 #include <errno.h>
@@ -54,6 +56,7 @@ struct block {
 
 _Static_assert(sizeof(struct header) == GRAIN, "what follows a header is aligned");
 
+static struct lock guard;
 static struct block *lists[CLASSES];
 static char *run, *run_end; /* not cut yet; headers start at multiples of 16 */
 
@@ -73,7 +76,7 @@ static size_t class_size(unsigned class) {
     return (1ul << power) + ((size_t)((class - 8) % 4 + 1) << (power - 2));
 }
 
-static void give(struct block *b) {
+static void give_locked(struct block *b) {
     b->header.state = FREE;
     b->next = lists[b->header.class];
     lists[b->header.class] = b;
@@ -93,7 +96,7 @@ static bool new_run(void) {
     for (size_t left; (left = (size_t)(run_end - run)) >= sizeof(struct block) + GRAIN;) {
         size_t fits = left - sizeof(struct header);
         unsigned class = class_of(fits > LARGEST ? LARGEST : fits);
-        give(cut(class_size(class) > fits ? class - 1 : class));
+        give_locked(cut(class_size(class) > fits ? class - 1 : class));
     }
     void *memory = mmap(NULL, RUN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
@@ -105,7 +108,7 @@ static bool new_run(void) {
     return true;
 }
 
-static struct header *take(unsigned class) {
+static struct block *take_locked(unsigned class) {
     struct block *b = lists[class];
 
     if (b) {
@@ -116,7 +119,24 @@ static struct header *take(unsigned class) {
         b = cut(class);
     }
     b->header.state = IN_USE;
-    return &b->header;
+    return b;
+}
+
+static void give(struct block *b) {
+    lock(&guard);
+    give_locked(b);
+    unlock(&guard);
+}
+
+static struct header *take(unsigned class) {
+    lock(&guard);
+    struct block *b = take_locked(class);
+    unlock(&guard);
+    return b ? &b->header : NULL;
+}
+
+void __malloc_fork(enum fork_step step) {
+    fork_lock(&guard, step);
 }
 
 /* --- Mappings -------------------------------------------------------------------------------- */

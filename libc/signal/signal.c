@@ -5,9 +5,11 @@
  * Signals: dispositions, masks and sending (POSIX).
  *
  * The kernel's structure has the fields in another order and wants to know the way back from a
- * handler.
+ * handler. The signals that libc keeps for itself (INTERNAL_MASK) are taken out of every mask and
+ * refused everywhere else.
  */
 #include "libc/internal/syscall.h"
+#include "libc/internal/thread.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -37,14 +39,21 @@ int raise(int signal) {
     return (int)sys(tgkill, getpid(), gettid(), signal);
 }
 
+static bool valid(int signal) {
+    if (signal >= 1 && signal < NSIG && !(INTERNAL_MASK >> (signal - 1) & 1)) return true;
+    errno = EINVAL;
+    return false;
+}
+
 int sigaction(int signal, const struct sigaction *restrict set, struct sigaction *restrict old) {
     struct __kernel_sigaction to, was;
 
+    if (!valid(signal)) return -1;
     if (set) {
         to.sa_handler = set->sa_handler;
         to.sa_flags = (unsigned)set->sa_flags | SA_RESTORER;
         to.sa_restorer = __signal_return;
-        to.sa_mask = set->sa_mask;
+        to.sa_mask = set->sa_mask & ~INTERNAL_MASK;
     }
     if (sys(rt_sigaction, signal, set ? &to : NULL, old ? &was : NULL, sizeof(sigset_t)) < 0)
         return -1;
@@ -64,7 +73,19 @@ sighandler_t signal(int signal, sighandler_t handler) {
 }
 
 int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old) {
-    return (int)sys(rt_sigprocmask, how, set, old, sizeof(sigset_t));
+    int error = pthread_sigmask(how, set, old);
+
+    if (error) errno = error;
+    return error ? -1 : 0;
+}
+
+int pthread_sigmask(int how, const sigset_t *restrict set, sigset_t *restrict old) {
+    sigset_t ours;
+
+    if (set) ours = *set & ~INTERNAL_MASK;
+    int error = (int)-raw(rt_sigprocmask, how, set ? &ours : NULL, old, sizeof(sigset_t));
+    if (!error && old) *old &= ~INTERNAL_MASK;
+    return error;
 }
 
 int sigpending(sigset_t *to) {
@@ -73,6 +94,19 @@ int sigpending(sigset_t *to) {
 
 int sigaltstack(const stack_t *restrict set, stack_t *restrict old) {
     return (int)sys(sigaltstack, set, old);
+}
+
+/* Whether system calls that this signal interrupts end with EINTR rather than go on. */
+int siginterrupt(int signal, int interrupt) {
+    struct sigaction action;
+
+    if (sigaction(signal, NULL, &action)) return -1;
+    action.sa_flags = interrupt ? action.sa_flags & ~SA_RESTART : action.sa_flags | SA_RESTART;
+    return sigaction(signal, &action, NULL);
+}
+
+void psiginfo(const siginfo_t *info, const char *prefix) {
+    psignal(info->si_signo, prefix);
 }
 
 void psignal(int signal, const char *prefix) {
@@ -90,14 +124,8 @@ int sigemptyset(sigset_t *set) {
 }
 
 int sigfillset(sigset_t *set) {
-    *set = ~0UL;
+    *set = ~INTERNAL_MASK;
     return 0;
-}
-
-static bool valid(int signal) {
-    if (signal >= 1 && signal < NSIG) return true;
-    errno = EINVAL;
-    return false;
 }
 
 int sigaddset(sigset_t *set, int signal) {

@@ -2,12 +2,12 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * The first thread's block: thread-local variables, errno, the stack protector's guard.
+ * A thread's block: thread-local variables, errno, the stack protector's guard. And the first one.
  *
- * The block lies in .bss for programs with few thread-local variables, and in memory of its own for
- * others.
- * LOCKING: none; runs before there is anything to lock. More threads come later, each with a block
- * made by the same two steps.
+ * The first thread's block lies in .bss for programs with few thread-local variables, and in memory
+ * of its own for others; the others' lie at the top of their stacks (libc/thread/create.c).
+ * LOCKING: none; the template is read-only and the first block is made before there is anything to
+ * lock.
  */
 #include "libc/internal/thread.h"
 
@@ -26,7 +26,8 @@
 
 void __stack_chk_fail(void);
 
-static _Alignas(64) unsigned char first_block[1024];
+static _Alignas(64) unsigned char first_block[4096];
+int __thread_count = 1;
 
 int *__errno_location(void) {
     return &this_thread()->error;
@@ -47,17 +48,43 @@ static const Elf64_Phdr *tls_segment(void) {
     return NULL;
 }
 
-/* Memory for a block with `before` bytes in front of it, aligned so that the block itself is. */
-static struct thread_block *place_block(size_t before, size_t align) {
-    size_t size = before + align + sizeof(struct thread_block);
-    unsigned char *memory = first_block;
+/* What the linker asks: the segment, its size rounded up to its alignment (it counts back from the
+ * block by that), and the block's own alignment. */
+struct layout {
+    const Elf64_Phdr *tls;
+    size_t before, align;
+};
 
-    if (size > sizeof first_block) {
-        long got = raw(mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (got < 0 && got > -4096) _exit(127); /* not even errno is there yet */
-        memory = (unsigned char *)got;
-    }
-    return (struct thread_block *)(((uintptr_t)memory + before + align - 1) & -align);
+static struct layout find_layout(void) {
+    const Elf64_Phdr *tls = tls_segment();
+    size_t own = tls && tls->p_align ? tls->p_align : 1;
+
+    return (struct layout){.tls = tls,
+                           .before = tls ? (tls->p_memsz + own - 1) & -own : 0,
+                           .align = own > 64 ? own : 64};
+}
+
+size_t __block_size(void) {
+    struct layout l = find_layout();
+
+    return l.before + l.align + sizeof(struct thread_block);
+}
+
+struct thread_block *__block_make(void *end) {
+    struct layout l = find_layout();
+    uintptr_t at = ((uintptr_t)end - sizeof(struct thread_block)) & -l.align;
+    struct thread_block *t = (struct thread_block *)at;
+
+    if (l.tls) memcpy((char *)t - l.before, (const void *)l.tls->p_vaddr, l.tls->p_filesz);
+    t->self = t;
+    return t;
+}
+
+static void *first_memory(size_t size) {
+    if (size <= sizeof first_block) return first_block;
+    long got = raw(mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (got < 0 && got > -4096) _exit(127); /* not even errno is there yet */
+    return (void *)got;
 }
 
 static unsigned long random_guard(void) {
@@ -69,17 +96,12 @@ static unsigned long random_guard(void) {
 }
 
 void __thread_start(void) {
-    const Elf64_Phdr *tls = tls_segment();
-    size_t align = tls && tls->p_align > 64 ? tls->p_align : 64;
-    /* The linker counts back from the block by the size, rounded up to the segment's alignment. */
-    size_t own_align = tls && tls->p_align ? tls->p_align : 1;
-    size_t before = tls ? (tls->p_memsz + own_align - 1) & -own_align : 0;
-    struct thread_block *t = place_block(before, align);
+    size_t size = __block_size();
+    struct thread_block *t = __block_make((char *)first_memory(size) + size);
 
-    if (tls) memcpy((char *)t - before, (const void *)tls->p_vaddr, tls->p_filesz);
-    t->self = t;
     t->stack_guard = random_guard();
     if (raw(arch_prctl, ARCH_SET_FS, t)) _exit(127);
+    t->tid = (int)raw(set_tid_address, &t->tid);
 }
 
 void __stack_chk_fail(void) {

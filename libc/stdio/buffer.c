@@ -86,10 +86,17 @@ int __flush_writing(FILE *f) {
     return write_all(f, start, n);
 }
 
+/* Who reads holds stdin: waiting for stdout as well might be waiting for each other. */
+static void flush_if_free(FILE *f) {
+    if (ftrylockfile(f)) return;
+    if (f->state == WRITING) __flush_writing(f);
+    funlockfile(f);
+}
+
 size_t __fill(FILE *f) {
     if (f->fd < 0 || !__begin_reading(f)) return 0;
     /* A question should be seen before its answer is waited for. */
-    if (f == stdin && stdout->state == WRITING && stdout->mode == _IOLBF) __flush_writing(stdout);
+    if (f == stdin && stdout->state == WRITING && stdout->mode == _IOLBF) flush_if_free(stdout);
     f->next = f->end = f->buffer + UNGET;
     ssize_t got = sys(read, f->fd, f->next, f->size - UNGET);
     if (got < 0) f->failed = true;
@@ -114,15 +121,20 @@ bool __write_bytes(FILE *f, const unsigned char *from, size_t n) {
     return f->mode != _IOLBF || !memchr(from, '\n', n) || __flush_writing(f) == 0;
 }
 
-int fflush(FILE *f) {
+static int flush_all(void) {
     int result = 0;
 
-    if (f) {
-        if (f->state == WRITING) return __flush_writing(f);
-        if (f->state == READING) give_back(f);
-        return 0;
-    }
-    for (f = __open_files; f; f = f->following)
-        if (f->state == WRITING) result |= __flush_writing(f);
+    lock(&__open_files_lock);
+    for (FILE *f = __open_files; f; f = f->following)
+        if (__atomic_load_n(&f->state, __ATOMIC_RELAXED) == WRITING) result |= fflush(f);
+    unlock(&__open_files_lock);
     return result;
+}
+
+int fflush(FILE *f) {
+    if (!f) return flush_all();
+    hold(f);
+    if (f->state == WRITING) return __flush_writing(f);
+    if (f->state == READING) give_back(f);
+    return 0;
 }

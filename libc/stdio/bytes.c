@@ -18,6 +18,7 @@ size_t fwrite(const void *restrict from, size_t size, size_t count, FILE *restri
     size_t n;
 
     if (__builtin_mul_overflow(size, count, &n) || n == 0) return 0;
+    hold(f);
     return __write_bytes(f, from, n) ? count : 0;
 }
 
@@ -35,6 +36,7 @@ size_t fread(void *restrict to, size_t size, size_t count, FILE *restrict f) {
     size_t n, have = 0;
     unsigned char *p = to;
 
+    hold(f);
     if (__builtin_mul_overflow(size, count, &n) || n == 0 || !__begin_reading(f)) return 0;
     while ((have += take(f, p + have, n - have)) < n) {
         if (n - have < f->size - UNGET) {
@@ -51,15 +53,16 @@ size_t fread(void *restrict to, size_t size, size_t count, FILE *restrict f) {
     return have / size;
 }
 
-int fgetc(FILE *f) {
+int getc_unlocked(FILE *f) {
     return f->state != WRITING || __begin_reading(f) ? __next_byte(f) : EOF;
 }
 
-int getc(FILE *f) {
-    return fgetc(f);
+int fgetc(FILE *f) {
+    hold(f);
+    return getc_unlocked(f);
 }
 
-int getc_unlocked(FILE *f) {
+int getc(FILE *f) {
     return fgetc(f);
 }
 
@@ -68,11 +71,12 @@ int getchar(void) {
 }
 
 int getchar_unlocked(void) {
-    return fgetc(stdin);
+    return getc_unlocked(stdin);
 }
 
 /* A string that is being read already holds the byte. */
 int ungetc(int c, FILE *f) {
+    hold(f);
     if (c == EOF || !__begin_reading(f) || f->next == f->buffer) return EOF;
     f->next--;
     if (f->fd >= 0) *f->next = (unsigned char)c;
@@ -80,17 +84,18 @@ int ungetc(int c, FILE *f) {
     return (unsigned char)c;
 }
 
-int fputc(int c, FILE *f) {
+int putc_unlocked(int c, FILE *f) {
     unsigned char byte = (unsigned char)c;
 
     return __write_bytes(f, &byte, 1) ? byte : EOF;
 }
 
-int putc(int c, FILE *f) {
-    return fputc(c, f);
+int fputc(int c, FILE *f) {
+    hold(f);
+    return putc_unlocked(c, f);
 }
 
-int putc_unlocked(int c, FILE *f) {
+int putc(int c, FILE *f) {
     return fputc(c, f);
 }
 
@@ -99,14 +104,16 @@ int putchar(int c) {
 }
 
 int putchar_unlocked(int c) {
-    return fputc(c, stdout);
+    return putc_unlocked(c, stdout);
 }
 
 int fputs(const char *restrict s, FILE *restrict f) {
+    hold(f);
     return __write_bytes(f, (const unsigned char *)s, strlen(s)) ? 0 : EOF;
 }
 
 int puts(const char *s) {
+    hold(stdout);
     return fputs(s, stdout) < 0 || fputc('\n', stdout) < 0 ? EOF : 0;
 }
 
@@ -114,6 +121,7 @@ char *fgets(char *restrict to, int size, FILE *restrict f) {
     char *p = to;
     int c = 0;
 
+    hold(f);
     if (size <= 0 || !__begin_reading(f)) return NULL;
     while (p < to + size - 1 && c != '\n' && (c = __next_byte(f)) != EOF) *p++ = (char)c;
     if (c == EOF && (p == to || f->failed)) return NULL;
@@ -136,6 +144,7 @@ ssize_t getdelim(char **restrict line, size_t *restrict size, int delimiter, FIL
     size_t used = 0;
     int c;
 
+    hold(f);
     if (!line || !size) {
         errno = EINVAL;
         f->failed = true;

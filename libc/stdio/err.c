@@ -13,9 +13,11 @@
 
 static void complain(const char *fmt, va_list ap, const char *why) {
     fflush(stdout);
+    flockfile(stderr);
     fprintf(stderr, "%s: ", program_invocation_short_name);
     if (fmt) vfprintf(stderr, fmt, ap);
     fprintf(stderr, "%s%s\n", fmt && why ? ": " : "", why ? why : "");
+    funlockfile(stderr);
 }
 
 void vwarn(const char *fmt, va_list ap) {

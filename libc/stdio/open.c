@@ -5,6 +5,7 @@
  * Streams: the three that every program has, opening, closing, buffers.
  */
 #include "libc/internal/file.h"
+#include "libc/internal/fork.h"
 #include "libc/internal/start.h"
 #include "libc/internal/syscall.h"
 
@@ -32,6 +33,38 @@ FILE *const stdin = &in;
 FILE *const stdout = &out;
 FILE *const stderr = &error;
 FILE *__open_files = &in;
+struct lock __open_files_lock;
+
+/* In the child, a stream that a thread held which is not there any more is nobody's. */
+void __stdio_fork(enum fork_step step) {
+    fork_lock(&__open_files_lock, step);
+    for (FILE *f = step == FORK_CHILD ? __open_files : NULL; f; f = f->following) {
+        if (f->owner == this_thread()) continue;
+        f->owner = NULL;
+        f->depth = 0;
+        f->lock.word = 0;
+    }
+}
+
+void flockfile(FILE *f) {
+    __hold(f);
+}
+
+int ftrylockfile(FILE *f) {
+    int free = 0;
+
+    if (__atomic_load_n(&f->owner, __ATOMIC_RELAXED) != this_thread() &&
+        !__atomic_compare_exchange_n(&f->lock.word, &free, 1, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return -1;
+    __atomic_store_n(&f->owner, this_thread(), __ATOMIC_RELAXED);
+    f->depth++;
+    return 0;
+}
+
+void funlockfile(FILE *f) {
+    __let_go(&f);
+}
 
 void __stdio_exit(void) {
     fflush(NULL);
@@ -70,9 +103,11 @@ static FILE *new_stream(int fd, int flags) {
     if (!f) return NULL;
     set_up(f, fd, flags);
     f->listed = true;
+    lock(&__open_files_lock);
     f->following = __open_files;
     __open_files->preceding = f;
     __open_files = f;
+    unlock(&__open_files_lock);
     return f;
 }
 
@@ -96,6 +131,7 @@ FILE *fdopen(int fd, const char *mode) {
 
 /* Let go of the descriptor; the structure stays. */
 static int shut(FILE *f) {
+    hold(f);
     int flushed = fflush(f);
     int closed = f->fd >= 0 ? close(f->fd) : 0;
 
@@ -104,9 +140,11 @@ static int shut(FILE *f) {
 }
 
 static void forget(FILE *f) {
+    lock(&__open_files_lock);
     if (f->following) f->following->preceding = f->preceding;
     if (f->preceding) f->preceding->following = f->following;
     else __open_files = f->following;
+    unlock(&__open_files_lock);
     if (f->own_buffer) free(f->buffer);
     free(f);
 }
@@ -125,6 +163,7 @@ FILE *freopen(const char *restrict path, const char *restrict mode, FILE *restri
     int flags = parse_mode(mode);
     int old = f->fd;
 
+    flockfile(f);
     if (!path) errno = EINVAL;
     int fd = flags < 0 || !path ? -1 : open(path, flags, 0666);
     int error_number = errno;
@@ -138,12 +177,14 @@ FILE *freopen(const char *restrict path, const char *restrict mode, FILE *restri
     }
     if (fd < 0) {
         if (f->listed) forget(f);
+        else funlockfile(f);
         errno = error_number;
         return NULL;
     }
     bool unbuffered = f == stderr;
     set_up(f, fd, flags);
     if (unbuffered) f->mode = _IONBF;
+    funlockfile(f);
     return f;
 }
 
@@ -153,6 +194,7 @@ int setvbuf(FILE *restrict f, char *restrict buffer, int mode, size_t size) {
         errno = EINVAL;
         return EOF;
     }
+    hold(f);
     fflush(f);
     if (f->state != AT_REST) return EOF; /* bytes from a pipe are in the old buffer */
     f->mode = mode;

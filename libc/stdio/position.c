@@ -13,6 +13,7 @@
 
 /* The buffer is emptied first, so the file's own position is the stream's. */
 int fseeko(FILE *f, off_t offset, int whence) {
+    hold(f);
     if (fflush(f) || sys(lseek, f->fd, offset, whence) < 0) return -1;
     f->at_end = false;
     return 0;
@@ -23,6 +24,7 @@ int fseek(FILE *f, long offset, int whence) {
 }
 
 off_t ftello(FILE *f) {
+    hold(f);
     /* What an appending stream has buffered will go to the end. */
     bool at_end = f->append && f->state == WRITING;
     off_t at = sys(lseek, f->fd, 0, at_end ? SEEK_END : SEEK_CUR);
@@ -38,6 +40,7 @@ long ftell(FILE *f) {
 }
 
 void rewind(FILE *f) {
+    hold(f);
     fseeko(f, 0, SEEK_SET);
     clearerr(f);
 }
@@ -51,6 +54,7 @@ int fsetpos(FILE *f, const fpos_t *from) {
 }
 
 void clearerr(FILE *f) {
+    hold(f);
     f->at_end = f->failed = false;
 }
 

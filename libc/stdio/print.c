@@ -47,6 +47,7 @@ static int print_unbuffered(FILE *f, const char *fmt, va_list ap) {
 }
 
 int vfprintf(FILE *restrict f, const char *restrict fmt, va_list ap) {
+    hold(f);
     return f->mode == _IONBF ? print_unbuffered(f, fmt, ap) : print(f, fmt, ap);
 }
 

@@ -292,6 +292,7 @@ int vfscanf(FILE *restrict f, const char *restrict fmt, va_list ap) {
     const char *at = fmt;
     bool matches = true;
 
+    hold(f);
     if (f->fd >= 0 && !__begin_reading(f)) return EOF;
     va_copy(s.ap, ap);
     for (; matches && *at; at++) {

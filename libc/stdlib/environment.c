@@ -7,8 +7,9 @@
  * `environ` is at first the kernel's array on the stack. The first change moves it to an array of
  * our own; a program that sets environ itself is noticed by its address and starts over. Strings
  * made by setenv are not freed when replaced, since a caller of getenv may still hold them.
- * LOCKING: none; POSIX does not ask it of these.
+ * LOCKING: `guard` for environ and the array. A string that was found stays valid without it.
  */
+#include "libc/internal/fork.h"
 #include "libc/internal/start.h"
 
 #include <errno.h>
@@ -20,6 +21,11 @@
 
 static char **own; /* what malloc gave, if environ is ours */
 static size_t room;
+static struct lock guard;
+
+void __environment_fork(enum fork_step step) {
+    fork_lock(&guard, step);
+}
 
 /* The slot of name (its first n characters), or the array's end; NULL: no environment at all. */
 static char **find(const char *name, size_t n) {
@@ -38,9 +44,12 @@ static bool valid_name(const char *name) {
 
 char *getenv(const char *name) {
     size_t n = strlen(name);
-    char **slot = find(name, n);
 
-    return slot && *slot ? *slot + n + 1 : NULL;
+    lock(&guard);
+    char **slot = find(name, n);
+    char *value = slot && *slot ? *slot + n + 1 : NULL;
+    unlock(&guard);
+    return value;
 }
 
 char *secure_getenv(const char *name) {
@@ -62,7 +71,7 @@ static int make_room(size_t count) {
 }
 
 /* entry is NAME=VALUE and n the name's length; it becomes part of the environment. */
-static int put(char *entry, size_t n) {
+static int put_locked(char *entry, size_t n) {
     char **slot = find(entry, n);
 
     if (!slot || !*slot) {
@@ -73,6 +82,13 @@ static int put(char *entry, size_t n) {
     }
     *slot = entry;
     return 0;
+}
+
+static int put(char *entry, size_t n) {
+    lock(&guard);
+    int result = put_locked(entry, n);
+    unlock(&guard);
+    return result;
 }
 
 int setenv(const char *name, const char *value, int overwrite) {
@@ -99,13 +115,17 @@ int putenv(char *entry) {
 
 int unsetenv(const char *name) {
     if (!valid_name(name)) return -1;
+    lock(&guard);
     for (char **slot; (slot = find(name, strlen(name))) && *slot;)
         do slot[0] = slot[1];
         while (*slot++);
+    unlock(&guard);
     return 0;
 }
 
 int clearenv(void) {
+    lock(&guard);
     environ = NULL;
+    unlock(&guard);
     return 0;
 }

@@ -4,8 +4,10 @@
  *
  * Pseudo-random numbers: xorshift64* (S. Vigna, "An experimental exploration of Marsaglia's
  * xorshift generators, scrambled", 2016), its top 31 bits. Not for secrets: those come from
- * getrandom.
+ * getrandom. LOCKING: `guard` for both states.
  */
+#include "libc/internal/fork.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -30,20 +32,39 @@ static int step(uint64_t *state) {
 static uint64_t rand_state = 0x9e3779b97f4a7c15u * 2; /* as after srand(1) */
 static uint64_t random_state = 0x9e3779b97f4a7c15u * 2;
 
+static struct lock guard;
+
+void __random_fork(enum fork_step at) {
+    fork_lock(&guard, at);
+}
+
+static int step_alone(uint64_t *state) {
+    lock(&guard);
+    int result = step(state);
+    unlock(&guard);
+    return result;
+}
+
+static void set_alone(uint64_t *state, unsigned seed) {
+    lock(&guard);
+    *state = spread(seed);
+    unlock(&guard);
+}
+
 int rand(void) {
-    return step(&rand_state);
+    return step_alone(&rand_state);
 }
 
 void srand(unsigned seed) {
-    rand_state = spread(seed);
+    set_alone(&rand_state, seed);
 }
 
 long random(void) {
-    return step(&random_state);
+    return step_alone(&random_state);
 }
 
 void srandom(unsigned seed) {
-    random_state = spread(seed);
+    set_alone(&random_state, seed);
 }
 
 /* With 32 bits of state to keep: a linear congruential step, its better bits mixed down. */

@@ -22,11 +22,13 @@ int clock_getres(clockid_t clock, struct timespec *to) {
 
 int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted,
                     struct timespec *left) {
-    return (int)-raw(clock_nanosleep, clock, flags, wanted, left);
+    long result = SIX_(__cancel_point, SYS_clock_nanosleep, clock, flags, wanted, left, 0, 0, 0);
+
+    return (int)-result;
 }
 
 int nanosleep(const struct timespec *wanted, struct timespec *left) {
-    return (int)sys(nanosleep, wanted, left);
+    return (int)point(nanosleep, wanted, left);
 }
 
 int gettimeofday(struct timeval *restrict to, void *restrict zone) {

@@ -24,27 +24,27 @@ _Static_assert(sizeof(struct stat) == 144 && offsetof(struct stat, st_size) == 4
                "struct stat is Linux's");
 
 ssize_t read(int fd, void *to, size_t n) {
-    return sys(read, fd, to, n);
+    return point(read, fd, to, n);
 }
 
 ssize_t write(int fd, const void *from, size_t n) {
-    return sys(write, fd, from, n);
+    return point(write, fd, from, n);
 }
 
 ssize_t pread(int fd, void *to, size_t n, off_t at) {
-    return sys(pread64, fd, to, n, at);
+    return point(pread64, fd, to, n, at);
 }
 
 ssize_t pwrite(int fd, const void *from, size_t n, off_t at) {
-    return sys(pwrite64, fd, from, n, at);
+    return point(pwrite64, fd, from, n, at);
 }
 
 ssize_t readv(int fd, const struct iovec *pieces, int count) {
-    return sys(readv, fd, pieces, count);
+    return point(readv, fd, pieces, count);
 }
 
 ssize_t writev(int fd, const struct iovec *pieces, int count) {
-    return sys(writev, fd, pieces, count);
+    return point(writev, fd, pieces, count);
 }
 
 off_t lseek(int fd, off_t offset, int whence) {
@@ -52,7 +52,7 @@ off_t lseek(int fd, off_t offset, int whence) {
 }
 
 int close(int fd) {
-    return (int)sys(close, fd);
+    return (int)point(close, fd);
 }
 
 int dup(int fd) {
@@ -76,7 +76,7 @@ int pipe2(int ends[2], int flags) {
 }
 
 int poll(struct pollfd *list, nfds_t count, int milliseconds) {
-    return (int)sys(poll, list, count, milliseconds);
+    return (int)point(poll, list, count, milliseconds);
 }
 
 int ftruncate(int fd, off_t length) {
@@ -155,7 +155,7 @@ int open(const char *path, int flags, ...) {
     va_start(ap, flags);
     mode_t mode = mode_argument(flags, ap);
     va_end(ap);
-    return (int)sys(open, path, flags, mode);
+    return (int)point(open, path, flags, mode);
 }
 
 int openat(int folder, const char *path, int flags, ...) {
@@ -164,7 +164,7 @@ int openat(int folder, const char *path, int flags, ...) {
     va_start(ap, flags);
     mode_t mode = mode_argument(flags, ap);
     va_end(ap);
-    return (int)sys(openat, folder, path, flags, mode);
+    return (int)point(openat, folder, path, flags, mode);
 }
 
 int creat(const char *path, mode_t mode) {
@@ -178,7 +178,7 @@ int fcntl(int fd, int command, ...) {
     va_start(ap, command);
     unsigned long argument = va_arg(ap, unsigned long);
     va_end(ap);
-    return (int)sys(fcntl, fd, command, argument);
+    return (int)point(fcntl, fd, command, argument);
 }
 
 int ioctl(int fd, unsigned long request, ...) {

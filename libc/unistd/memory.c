@@ -33,7 +33,7 @@ void *mremap(void *at, size_t from, size_t to, int flags, ...) {
 }
 
 int msync(void *at, size_t length, int flags) {
-    return (int)sys(msync, at, length, flags);
+    return (int)point(msync, at, length, flags);
 }
 
 int madvise(void *at, size_t length, int advice) {

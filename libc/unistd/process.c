@@ -6,21 +6,10 @@
  */
 #include "libc/internal/syscall.h"
 
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/times.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-pid_t fork(void) {
-    return (pid_t)sys(fork);
-}
-
-/* Sharing the parent's memory until exec would need the return address kept out of it; a copy is
- * right too. */
-pid_t vfork(void) {
-    return fork();
-}
 
 int execve(const char *path, char *const argv[], char *const envp[]) {
     return (int)sys(execve, path, argv, envp);
@@ -39,11 +28,11 @@ pid_t wait3(int *status, int options, struct rusage *usage) {
 }
 
 pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage) {
-    return (pid_t)sys(wait4, pid, status, options, usage);
+    return (pid_t)point(wait4, pid, status, options, usage);
 }
 
 int waitid(idtype_t kind, id_t id, siginfo_t *info, int options) {
-    return (int)sys(waitid, kind, id, info, options, 0);
+    return (int)point(waitid, kind, id, info, options, 0);
 }
 
 pid_t getpid(void) {
@@ -148,24 +137,4 @@ int getrusage(int who, struct rusage *usage) {
 
 clock_t times(struct tms *t) {
     return sys(times, t);
-}
-
-int sched_yield(void) {
-    return (int)sys(sched_yield);
-}
-
-/* The kernel answers how many bytes it knows; the rest of the set is empty. */
-int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set) {
-    long known = sys(sched_getaffinity, pid, size, set);
-
-    if (known < 0) return -1;
-    for (size_t i = (size_t)known; i < size; i++) ((unsigned char *)set)[i] = 0;
-    return 0;
-}
-
-int __cpu_count(const cpu_set_t *set) {
-    int count = 0;
-
-    for (size_t i = 0; i < CPU_SETSIZE; i++) count += CPU_ISSET(i, set);
-    return count;
 }

@@ -10,6 +10,8 @@
 #include <sys/types.h>
 
 int gettimeofday(struct timeval *restrict, void *restrict zone); /* zone: NULL */
+int setitimer(int which, const struct itimerval *restrict, struct itimerval *restrict old);
+int getitimer(int which, struct itimerval *);
 
 #define timerclear(t)      ((t)->tv_sec = (t)->tv_usec = 0)
 #define timerisset(t)      ((t)->tv_sec || (t)->tv_usec)

@@ -30,6 +30,46 @@ typedef long suseconds_t;
 typedef unsigned useconds_t;
 typedef long clock_t;
 typedef int clockid_t;
+typedef void *timer_t;
+
+/* Threads (POSIX wants their types here); what is inside is libc's own. */
+typedef unsigned long pthread_t;
+typedef unsigned pthread_key_t;
+typedef int pthread_once_t;
+typedef int pthread_spinlock_t;
+typedef struct {
+    int __flags, __priority;
+    size_t __stack_size, __guard_size;
+    void *__stack;
+    int __policy, __reserved;
+} pthread_attr_t;
+typedef struct {
+    int __word, __kind, __count, __health;
+    void *__node[2];
+} pthread_mutex_t;
+typedef struct {
+    int __kind;
+} pthread_mutexattr_t;
+typedef struct {
+    int __sequence, __waiters, __how, __reserved;
+} pthread_cond_t;
+typedef struct {
+    int __how;
+} pthread_condattr_t;
+typedef struct {
+    int __word, __writer, __how, __reserved;
+} pthread_rwlock_t;
+typedef struct {
+    int __how;
+} pthread_rwlockattr_t;
+typedef struct {
+    int __lock, __round, __arrived, __inside;
+    unsigned __total;
+    int __how;
+} pthread_barrier_t;
+typedef struct {
+    int __how;
+} pthread_barrierattr_t;
 
 typedef unsigned char u_char;
 typedef unsigned short u_short;
