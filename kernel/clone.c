@@ -25,6 +25,7 @@
 #include "kernel/kstack.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
+#include "kernel/sys_sched.h"
 #include "gen/syscalls.h"
 
 /* ---- shared with fork ---- */
@@ -53,6 +54,7 @@ void clone_thread(struct thread *child, const struct clone_request *r) {
     child->context.fs_base = r->flags & CLONE_SETTLS ? r->tls : parent->context.fs_base;
     fpu_save(child->context.fpu);
     child->sigmask = parent->sigmask;
+    sched_inherit(child, parent);
     /* A handler may not run on the same stack as another thread's. */
     if ((r->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) child->altstack = parent->altstack;
     if (r->flags & CLONE_CHILD_CLEARTID) child->clear_tid = r->child_tid;

@@ -33,6 +33,7 @@ struct runqueue {
     struct space *loaded;          /* the space that the CPU was last told to run */
     struct timer_tree timers;
     uint64_t armed;                /* what the clock is armed for; NO_DEADLINE: nothing */
+    bool slice_over;               /* the running thread is to let its equals run */
     uint64_t tick;                 /* end of the current slice; NO_DEADLINE: nobody waits for the CPU */
 };
 

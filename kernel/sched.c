@@ -45,6 +45,17 @@ void sched_init_cpu(void) {
 
 /* ---- the levels ---- */
 
+/* A thread that was preempted has not had its turn: it goes on before its equals (POSIX, SCHED_FIFO). */
+static void push_first_locked(struct runqueue *rq, struct thread *t) {
+    struct level *l = &rq->level[t->priority];
+    t->state = THREAD_READY;
+    t->run_next = l->head;
+    l->head = t;
+    if (!l->tail) l->tail = t;
+    rq->occupied[t->priority / 64] |= 1ul << (t->priority % 64);
+    rq->ready++;
+}
+
 void runqueue_push_locked(struct runqueue *rq, struct thread *t) {
     struct level *l = &rq->level[t->priority];
     t->state = THREAD_READY;
@@ -165,34 +176,40 @@ void sched_begin(void) {
     irq_enable();
 }
 
-/* The caller goes to the end of its level, or to another CPU if it may not run here any more. */
-static void give_way(unsigned kind) {
+/* The caller lets others run: its equals too if it yields or its slice is over. Or it goes to another CPU, if it may not
+ * run here any more. */
+static void give_way(bool yields) {
     uint64_t saved = irq_save();
     struct runqueue *rq = runqueue_this();
     spin_lock(&rq->lock);
     struct thread *t = current();
-    t->switches[kind]++;
+    t->switches[1]++;
+    bool stays = t->affinity & 1ul << rq->cpu->id;
     if (t == cpu_this()->idle) {
-    } else if (t->affinity & 1ul << rq->cpu->id) {
-        runqueue_push_locked(rq, t);
-    } else {
+        /* it is on no queue */
+    } else if (!stays) {
         t->state = THREAD_MOVING;
         rq->leaving = t;
+    } else if (yields || rq->slice_over) {
+        runqueue_push_locked(rq, t);
+    } else {
+        push_first_locked(rq, t);
     }
+    rq->slice_over = false;
     switch_locked(rq);
     finish_switch(saved);
 }
 
 void sched_yield(void) {
     /* A racy look is enough: whoever comes later would not have been seen by a careful one either. */
-    if (__atomic_load_n(&runqueue_this()->ready, __ATOMIC_RELAXED)) give_way(1);
+    if (__atomic_load_n(&runqueue_this()->ready, __ATOMIC_RELAXED)) give_way(true);
 }
 
 void sched_preempt(void) {
     uint64_t flags = irq_save();
     bool due = (flags & 0x200) && cpu_this()->resched && cpu_this()->preempt_off == 0;
     irq_restore(flags);
-    if (due) give_way(1);
+    if (due) give_way(false);
 }
 
 /* Interrupts are off and stay off: the way out of the interrupt puts the flag back. */
@@ -204,7 +221,7 @@ void sched_irq_exit(void) {
         timer_slice_locked(rq);
         spin_unlock(&rq->lock);
     }
-    if (cpu->resched && cpu->preempt_off == 0 && cpu->irq_depth == 0) give_way(1);
+    if (cpu->resched && cpu->preempt_off == 0 && cpu->irq_depth == 0) give_way(false);
 }
 
 void yield_point(void) {
@@ -227,7 +244,7 @@ static void enqueue(struct waitlist *l, struct thread *t) {
     l->tail = t;
 }
 
-static void dequeue(struct waitlist *l, struct thread *t) {
+void waitlist_remove(struct waitlist *l, struct thread *t) {
     if (t->wait_prev) t->wait_prev->wait_next = t->wait_next;
     else l->head = t->wait_next;
     if (t->wait_next) t->wait_next->wait_prev = t->wait_prev;
@@ -257,7 +274,7 @@ int sched_sleep(struct waitlist *list, struct spinlock *guard, uint64_t deadline
     uint64_t saved = spin_lock_irq(&rq->lock);
     if (interruptible && t->attention && interrupts(t)) {
         spin_unlock_irq(&rq->lock, saved);
-        dequeue(list, t);
+        waitlist_remove(list, t);
         return -EINTR;
     }
     sleep_locked(rq, t, deadline, interruptible);
@@ -266,7 +283,7 @@ int sched_sleep(struct waitlist *list, struct spinlock *guard, uint64_t deadline
     finish_switch(saved);
     spin_lock(guard);
     if (!t->waiting) return 0;
-    dequeue(list, t);
+    waitlist_remove(list, t);
     return t->timed_out ? -ETIMEDOUT : -EINTR;
 }
 
@@ -283,7 +300,7 @@ static void wake_if(struct thread *t, bool interrupted) {
     if (asleep && !here) place(t);
 }
 
-static void wake(struct thread *t) {
+void sched_wake(struct thread *t) {
     wake_if(t, false);
 }
 
@@ -295,8 +312,8 @@ struct thread *sched_wake_first(struct waitlist *list) {
 }
 
 void sched_wake_waiter(struct waitlist *list, struct thread *t) {
-    dequeue(list, t);
-    wake(t);
+    waitlist_remove(list, t);
+    sched_wake(t);
 }
 
 void sched_interrupt(struct thread *t) {
@@ -311,6 +328,34 @@ int sched_sleep_until(uint64_t deadline) {
     int error = sched_sleep(&list, &guard, deadline, true);
     spin_unlock(&guard);
     return error == -ETIMEDOUT ? 0 : error;
+}
+
+/* ---- urgency and place ---- */
+
+void sched_set_priority(struct thread *t, int priority) {
+    uint64_t saved;
+    struct runqueue *rq = runqueue_lock_of(t, &saved);
+    bool ready = t->state == THREAD_READY;
+    if (ready) runqueue_take_locked(rq, t);
+    t->priority = priority;
+    if (ready) runqueue_ready_locked(rq, t);
+    else if (t->state == THREAD_RUNNING && runqueue_highest(rq) > priority) notice(rq);
+    spin_unlock_irq(&rq->lock, saved);
+}
+
+void sched_set_affinity(struct thread *t, uint64_t mask) {
+    uint64_t saved;
+    struct runqueue *rq = runqueue_lock_of(t, &saved);
+    t->affinity = mask;
+    bool wrong = !(mask & 1ul << t->cpu), move = wrong && t->state == THREAD_READY;
+    if (move) {
+        runqueue_take_locked(rq, t);
+        t->state = THREAD_MOVING;
+    } else if (wrong && t->state == THREAD_RUNNING) {
+        notice(rq); /* it goes when it gives way */
+    }
+    spin_unlock_irq(&rq->lock, saved);
+    if (move) place(t);
 }
 
 /* ---- coming and going ---- */

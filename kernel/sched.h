@@ -35,6 +35,15 @@ struct thread *sched_wake_first(struct waitlist *);
 /* Guard held: this one, which is on the list. */
 void sched_wake_waiter(struct waitlist *, struct thread *);
 
+/* The same in two steps, for locks that are passed on: off the list, and later ready. Guard held for both. */
+void waitlist_remove(struct waitlist *, struct thread *);
+void sched_wake(struct thread *);
+
+/* What it runs at from now on; kernel/pi.c alone. */
+void sched_set_priority(struct thread *, int priority);
+/* Which CPUs it may run on: at least one of them is online. Sees to it that it leaves one that it may not. */
+void sched_set_affinity(struct thread *, uint64_t mask);
+
 /* A signal came: if t sleeps interruptibly, it wakes with -EINTR. Set t->attention first. */
 void sched_interrupt(struct thread *);
 

@@ -4,13 +4,13 @@
  *
  * The locks of kernel/sync.h over the scheduler.
  *
- * A sleeping lock is handed over: whoever unlocks gives it to the first waiter before that thread even
- * runs. So waiters are served in order, nobody overtakes, and no wake-up can be lost. An rwlock's waiters
- * stand in one line, readers and writers as they came: a writer waits for those before it alone, and
- * readers that stand together go in together.
+ * A sleeping lock is handed over: whoever unlocks gives it to the next waiter before that thread even runs.
+ * So nobody overtakes, and no wake-up can be lost. Next is the most urgent, among equals the first that
+ * came. Readers of an rwlock go in as long as the most urgent waiter is a reader: a writer waits for those
+ * that were there before it, and for more urgent ones.
  *
  * LOCKING  a sleeping lock's guard is a spinlock around its few words; cond.guard before mutex.guard.
- * MISSING  lock-order checking; priority inheritance.
+ * MISSING  lock-order checking.
  */
 #include "kernel/sync.h"
 
@@ -84,6 +84,33 @@ void mutex_init(struct mutex *m, const char *name) {
     spin_init(&m->guard, name);
 }
 
+/* ---- waiters ---- */
+
+static uint64_t waits;
+
+uint64_t sync_contended(void) {
+    return __atomic_load_n(&waits, __ATOMIC_RELAXED);
+}
+
+/* The most urgent waiter, the first among equals. */
+static struct thread *most_urgent(const struct waitlist *l) {
+    struct thread *best = l->head;
+    for (struct thread *t = best; t; t = t->wait_next)
+        if (t->priority > best->priority) best = t;
+    return best;
+}
+
+static int top_of(const struct waitlist *l) {
+    const struct thread *t = most_urgent(l);
+    return t ? t->priority : -1;
+}
+
+static void sleep_for(struct waitlist *l, struct spinlock *guard, struct pi *pi, struct thread *owner) {
+    __atomic_add_fetch(&waits, 1, __ATOMIC_RELAXED);
+    pi_wait(pi, owner);
+    sched_sleep(l, guard, NO_DEADLINE, false);
+}
+
 void mutex_lock(struct mutex *m) {
     might_sleep();
     spin_lock(&m->guard);
@@ -91,7 +118,7 @@ void mutex_lock(struct mutex *m) {
         m->owner = current();
     } else {
         if (m->owner == current()) panic("mutex %s taken twice", m->name);
-        sched_sleep(&m->waiters, &m->guard, NO_DEADLINE, false);
+        sleep_for(&m->waiters, &m->guard, &m->pi, m->owner);
         ASSERT(m->owner == current());
     }
     spin_unlock(&m->guard);
@@ -105,10 +132,18 @@ bool mutex_trylock(struct mutex *m) {
     return taken;
 }
 
+/* It is next's from now on. Asleep until it has been passed the inheritance too: it cannot unlock before. */
+static void mutex_pass(struct mutex *m, struct thread *next) {
+    waitlist_remove(&m->waiters, next);
+    pi_pass(&m->pi, next, top_of(&m->waiters));
+    sched_wake(next);
+}
+
 void mutex_unlock(struct mutex *m) {
     spin_lock(&m->guard);
     ASSERT(m->owner == current());
-    m->owner = sched_wake_first(&m->waiters);
+    m->owner = most_urgent(&m->waiters);
+    if (__builtin_expect(m->owner != NULL, 0)) mutex_pass(m, m->owner);
     spin_unlock(&m->guard);
 }
 
@@ -125,17 +160,18 @@ void rw_init(struct rwlock *l, const char *name) {
 
 static void rw_sleep(struct rwlock *l, bool shared) {
     current()->wait_shared = shared;
-    sched_sleep(&l->waiters, &l->guard, NO_DEADLINE, false);
+    sleep_for(&l->waiters, &l->guard, &l->pi, l->writer);
 }
 
-/* The lock has changed hands: let in whoever may be in now, from the head of the line. */
+/* The lock has been let go: let in whoever may be in now, the most urgent first. */
 static void rw_pass_locked(struct rwlock *l) {
     struct thread *t;
-    while ((t = l->waiters.head) && !l->writer) {
-        if (!t->wait_shared && l->readers) return;
+    while (!l->writer && (t = most_urgent(&l->waiters)) && (t->wait_shared || !l->readers)) {
         if (t->wait_shared) l->readers++;
         else l->writer = t;
-        sched_wake_waiter(&l->waiters, t);
+        waitlist_remove(&l->waiters, t);
+        pi_pass(&l->pi, t, l->writer ? top_of(&l->waiters) : -1);
+        sched_wake(t);
     }
 }
 
@@ -164,18 +200,23 @@ void rw_lock(struct rwlock *l) {
     spin_unlock(&l->guard);
 }
 
-void rw_unlock(struct rwlock *l) {
-    spin_lock(&l->guard);
+/* The writer lets go. If it inherited, that ends; rw_pass_locked gives the next one its share. */
+static void rw_let_go_locked(struct rwlock *l) {
     ASSERT(l->writer == current());
     l->writer = NULL;
+    if (__builtin_expect(l->waiters.head != NULL, 0)) pi_pass(&l->pi, NULL, -1);
+}
+
+void rw_unlock(struct rwlock *l) {
+    spin_lock(&l->guard);
+    rw_let_go_locked(l);
     rw_pass_locked(l);
     spin_unlock(&l->guard);
 }
 
 void rw_downgrade(struct rwlock *l) {
     spin_lock(&l->guard);
-    ASSERT(l->writer == current());
-    l->writer = NULL;
+    rw_let_go_locked(l);
     l->readers = 1;
     rw_pass_locked(l);
     spin_unlock(&l->guard);

@@ -6,8 +6,9 @@
  *
  *   spinlock   short sections that never sleep; preemption is off while held. Not for data that an
  *              interrupt handler touches: those take spin_lock_irq, which also disables interrupts.
- *   mutex      sleeping, one owner; FIFO among waiters.
- *   rwlock     sleeping, shared or exclusive; writers do not starve.
+ *   mutex      sleeping, one owner; the most urgent waiter is next, the first among equals. The owner
+ *              inherits its priority meanwhile (kernel/pi.h).
+ *   rwlock     sleeping, shared or exclusive; writers do not starve. A writer inherits like a mutex's owner.
  *   cond       a condition to sleep on, its predicate guarded by a mutex.
  *
  * All are initialised at run time, and named, so that a panic or the lock-order checker can say which.
@@ -20,6 +21,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "kernel/pi.h"
 
 struct thread;
 
@@ -38,6 +41,7 @@ struct mutex {
     struct spinlock guard;
     struct thread *owner;
     struct waitlist waiters;
+    struct pi pi;
     const char *name;
 };
 
@@ -46,6 +50,7 @@ struct rwlock {
     int readers;
     struct thread *writer;
     struct waitlist waiters;
+    struct pi pi;
     const char *name;
 };
 
@@ -88,6 +93,9 @@ void cond_wait(struct cond *, struct mutex *m);
 int cond_wait_until(struct cond *, struct mutex *m, uint64_t deadline_ns, bool interruptible);
 void cond_signal(struct cond *);
 void cond_broadcast(struct cond *);
+
+/* Times that a thread had to sleep for a mutex or an rwlock, since boot. */
+uint64_t sync_contended(void);
 
 /* A point where the thread may be preempted: nothing happens unless another is due. */
 void yield_point(void);

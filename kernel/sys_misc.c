@@ -91,18 +91,6 @@ long sys_set_robust_list(uint64_t head, uint64_t size) {
     return size == 24 ? 0 : -EINVAL;
 }
 
-/* One CPU: the mask of CPU 0. Like Linux's call, answers the number of bytes written. */
-long sys_sched_getaffinity(uint64_t pid, uint64_t size, uint64_t out) {
-    const uint64_t mask = 1;
-    if (size < sizeof mask || size % sizeof mask) return -EINVAL;
-    if ((int)pid < 0) return -EINVAL;
-    spin_lock(&process_lock);
-    bool exists = pid == 0 || process_find_locked((int)pid);
-    spin_unlock(&process_lock);
-    if (!exists) return -ESRCH;
-    return copyout(out, &mask, sizeof mask) ? -EFAULT : (long)sizeof mask;
-}
-
 long sys_getrandom(uint64_t buffer, uint64_t length, uint64_t flags) {
     uint8_t bytes[256];
     uint64_t done = 0;

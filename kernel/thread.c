@@ -42,6 +42,7 @@ void thread_init_boot(void) {
     cpu->thread = cpu->idle = &boot_thread;
     cpu->preempt_off = 0;
     count = 1;
+    pi_init();
     sched_init_cpu();
     kstack_init();
 }

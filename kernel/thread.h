@@ -25,6 +25,7 @@
 #include "arch/context.h"
 #include "arch/cpu.h"
 #include "arch/sigframe.h"
+#include "kernel/pi.h"
 #include "kernel/sync.h"
 #include "mm/types.h"
 
@@ -38,13 +39,15 @@ enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_SLEEPING, THREAD_MOVING
 #define ALL_CPUS UINT64_MAX
 
 #define PRIORITY_OTHER 0  /* time-shared: SCHED_OTHER and kernel threads */
-#define PRIORITY_MAX   99 /* 1-99: SCHED_FIFO's levels, for when threads may ask for them */
+#define PRIORITY_MAX   99 /* 1-99: SCHED_FIFO and SCHED_RR */
 
 struct thread {
     struct context context;         /* -: while running; S: else */
     enum thread_state state;        /* S */
     int tid;                        /* P: the first thread of a process has the process's pid */
-    int priority;                   /* S */
+    int priority;                   /* S: what it runs at: its own, or what it inherits */
+    int base_priority;              /* pi_lock: its own */
+    int policy;                     /* S: SCHED_* of linux/sched.h */
     unsigned cpu;                   /* S: whose queue it belongs to; changes only while MOVING */
     uint64_t affinity;              /* S: CPUs that it may run on, bit = id */
     bool timed_out;                 /* S: the deadline woke it */
@@ -56,6 +59,8 @@ struct thread {
     struct process *process;        /* -: NULL for a kernel thread */
     struct space *space;            /* -: what the CPU must have loaded while it runs; NULL: any */
     struct process *serves;         /* -: whose work this is, for failure injection; a user thread's own process */
+    struct pi *waits_for;           /* pi_lock: the lock that it sleeps for */
+    LIST_HEAD(, pi) contended;      /* pi_lock: locks of its that others wait for */
     struct thread *run_next;        /* S: run queue */
     struct thread *wait_next, *wait_prev; /* G */
     uint64_t deadline;              /* S */

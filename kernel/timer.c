@@ -10,6 +10,8 @@
  *
  * LOCKING  everything under the run queue's lock (S).
  */
+#include <linux/sched.h>
+
 #include "arch/clock.h"
 #include "kernel/runqueue.h"
 
@@ -57,12 +59,18 @@ static void wake_due_locked(struct runqueue *rq, uint64_t now) {
     }
 }
 
+/* Is somebody's turn come who is as urgent as the running thread? SCHED_FIFO knows no turns. */
+static bool turn_over(const struct runqueue *rq, const struct thread *running) {
+    return running->policy != SCHED_FIFO && runqueue_highest(rq) >= running->priority;
+}
+
 /* A slice is over: the next one's turn, unless the running thread has only just been given the CPU. */
 static void end_slice_locked(struct runqueue *rq, uint64_t now) {
+    const struct thread *running = cpu_this()->thread;
     rq->tick = NO_DEADLINE;
     if (cpu_count() > 1) place_balance_locked(rq);
     if (!rq->ready) return;
-    if (now - cpu_this()->thread->since >= SLICE_NS / 2) cpu_this()->resched = true;
+    if (now - running->since >= SLICE_NS / 2 && turn_over(rq, running)) cpu_this()->resched = rq->slice_over = true;
     rq->tick = now + SLICE_NS;
 }
 

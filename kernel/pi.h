@@ -1,0 +1,37 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Priority inheritance: who holds a sleeping lock runs at least as urgently as the most urgent thread that
+ * waits for it, so that a real-time thread never waits for one that a third thread keeps from running.
+ *
+ *      thread H, 50  --waits-->  lock A  --held by-->  thread M, 0  --waits-->  lock B  --held by-->  thread L, 0
+ *                                                       runs at 50                                    runs at 50
+ *
+ * A lock that nobody waits for has nothing to do with any of this: its fast path stays as it is.
+ *
+ * LOCKING  pi_lock, a spinlock over all of it: lock's guard -> pi_lock -> run queue's lock.
+ * MISSING  threads that hold an rwlock shared are not known by name and inherit nothing; they hold it for the
+ *          time of a fault or of a look.
+ */
+#pragma once
+
+#include <bsd/sys/queue.h>
+
+struct thread;
+
+/* In each mutex and rwlock. All zero: nobody waits. */
+struct pi {
+    struct thread *owner;    /* who inherits; NULL: nobody known */
+    int top;                 /* the most urgent priority that ever waited since the last pass */
+    LIST_ENTRY(pi) link;     /* on owner->contended, when owner is set */
+};
+
+void pi_init(void);
+/* The running thread is about to sleep on a lock that owner (NULL: readers) holds. The lock's guard is held. */
+void pi_wait(struct pi *, struct thread *owner);
+/* The lock passes from its owner to next (NULL: to nobody in particular); top is the most urgent priority among those that
+ * still wait, or -1: none does. next waits no more. The guard is held. */
+void pi_pass(struct pi *, struct thread *next, int top);
+/* The thread's own priority has changed: what it runs at is that or what it inherits. */
+void pi_set_base(struct thread *, int priority);
