@@ -26,11 +26,6 @@
  *   void mmu_load(paddr_t root)       run these tables; forgets every non-global translation
  */
 
-/* Does this CPU have the address space with this root loaded, so that a flush concerns it? */
-static inline bool mmu_runs(paddr_t root) {
-    return mmu_root() == root;
-}
-
 /* The kernel half of every new root table is a copy of this one's. Set once at boot. */
 extern paddr_t mmu_kernel_root;
 

@@ -30,7 +30,6 @@ struct runqueue {
     unsigned ready;                /* threads on the levels; likewise */
     struct thread *dead;           /* has left for ever, its stack is free once another runs */
     struct thread *leaving;        /* goes to another CPU's queue once another runs here */
-    struct space *loaded;          /* the space that the CPU was last told to run */
     struct timer_tree timers;
     uint64_t armed;                /* what the clock is armed for; NO_DEADLINE: nothing */
     bool slice_over;               /* the running thread is to let its equals run */

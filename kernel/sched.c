@@ -131,13 +131,6 @@ static void place(struct thread *t) {
 
 /* ---- switching ---- */
 
-/* A kernel thread runs in whatever is loaded; but where another CPU may end that space, in the kernel's tables alone. */
-static void load_space(struct runqueue *rq, struct space *space) {
-    if (space == rq->loaded || (!space && cpu_count() == 1)) return;
-    rq->loaded = space;
-    space_load(space);
-}
-
 /* Give the CPU to the next thread. The caller's state says what becomes of it; it is back when this returns. */
 static void switch_locked(struct runqueue *rq) {
     struct cpu *cpu = cpu_this();
@@ -153,7 +146,7 @@ static void switch_locked(struct runqueue *rq) {
     prev->runtime += now - prev->since;
     next->since = now;
     trace(TRACE_SWITCH, (uint64_t)prev->tid, (uint64_t)next->tid);
-    load_space(rq, next->space);
+    space_load(next->space);
     cpu->thread = next;
     context_switch(&prev->context, &next->context);
 }
@@ -380,7 +373,6 @@ _Noreturn void sched_exit(void) {
 void sched_set_space(struct space *space) {
     preempt_disable();
     current()->space = space;
-    runqueue_this()->loaded = space;
     space_load(space);
     preempt_enable();
 }

@@ -38,11 +38,13 @@ struct space_limits {
 
 struct space *space_create(const struct space_limits *); /* NULL: no memory. One reference */
 void space_hold(struct space *);
-void space_drop(struct space *); /* the last one unmaps everything and frees; not while any CPU runs it */
+/* The last one unmaps everything and frees. No CPU may run it: those that did have loaded another, or NULL. */
+void space_drop(struct space *);
 /* A copy for fork (A7, A8): 0 and a space in *child with one reference, or -ENOMEM and no change. */
 int space_fork(struct space *parent, struct space **child);
 void space_set_limits(struct space *, const struct space_limits *);
-/* Run this space on this CPU (NULL: the kernel's tables alone). Interrupts off or preemption off; does not sleep. */
+/* Run this space on this CPU; NULL: none, and the last one's tables stay until they are in the way (arch/tlb.h).
+ * Interrupts off or preemption off; does not sleep. */
 void space_load(struct space *);
 
 #define FAULT_READ  0

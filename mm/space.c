@@ -14,7 +14,6 @@
 #include <asm/errno.h>
 #include <asm/mman.h>
 
-#include "arch/mmu.h"
 #include "kernel/assert.h"
 #include "libc/core/string.h"
 
@@ -70,6 +69,7 @@ void space_hold(struct space *s) {
 
 static void space_free(struct space *s) {
     ASSERT(range_idle(&s->ranges) && s->pinned == 0);
+    pmap_evict(&s->pmap); /* lazy CPUs let go before the tables do, and no batch below has anyone to tell */
     struct spares none = {{NULL, NULL}};
     rw_lock(&s->lock);
     space_clear(s, WHOLE_SPACE, &none);
@@ -90,8 +90,7 @@ void space_drop(struct space *s) {
 }
 
 void space_load(struct space *s) {
-    paddr_t root = s ? s->pmap.root : mmu_kernel_root;
-    if (!mmu_runs(root)) mmu_load(root);
+    pmap_load(s ? &s->pmap : NULL);
 }
 
 void space_set_limits(struct space *s, const struct space_limits *limits) {

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * The machine under mm/ when it is an ordinary Linux process: fake RAM, one emulated CPU.
+ * The machine under mm/ when it is an ordinary Linux process: fake RAM, a few emulated CPUs.
  *
  * Physical memory is one mapping of the process; address pa is byte pa of it. What the boot map does not
  * call RAM is inaccessible, so a stray access ends in a signal, and a free frame is poisoned for the

@@ -17,6 +17,10 @@
  * What forgets: mmu_load everything; mmu_flush_user the same (nothing global is user's); mmu_flush_page
  * its page, and all paging-structure caches (4.10.4.1); a page fault the translation of its address.
  *
+ * There are HOST_CPUS of them, and one runs at a time. A CPU that runs no program (the kernel's word for it:
+ * lazy) may keep stale translations, for it does not use them, but not cached tables: it reads ahead. What
+ * it kept is looked at when it runs a program again.
+ *
  * INVARIANTS  reach[pfn] = live translations to pfn; via[pfn] iff pfn is in via_list.
  * MISSING     PCID, global pages, protection keys, 1 GiB pages, CR0.WP=0.
  */
@@ -49,14 +53,22 @@ struct translation {
 #define SLOTS (1u << 15)
 #define MAX_FRAMES (1u << 22) /* 16 GiB */
 
-static struct translation tlb[SLOTS];
-static uint32_t used[SLOTS]; /* slots that have been filled since all was forgotten */
-static unsigned nused;
-static uint16_t *reach;
-static uint8_t *via;
-static pfn_t via_list[SLOTS];
-static unsigned nvia;
-static paddr_t root;
+/* One CPU's. */
+struct mmu {
+    struct translation tlb[SLOTS];
+    uint32_t used[SLOTS]; /* slots that have been filled since all was forgotten */
+    unsigned nused;
+    uint16_t *reach;
+    uint8_t *via;
+    pfn_t via_list[SLOTS];
+    unsigned nvia;
+    paddr_t root;
+    bool kernel;          /* runs no program: what is stale must go before it runs one again */
+    pfn_t lost;           /* a frame that was freed meanwhile and is reached still; NO_PFN: none */
+};
+
+static struct mmu mmus[HOST_CPUS];
+static struct mmu *m = &mmus[0]; /* this CPU's */
 
 /* ---- the walk ---- */
 
@@ -109,7 +121,7 @@ void mmu_walk(paddr_t from, vaddr_t va, struct walk *w) {
 static struct translation *slot_of(vaddr_t page) {
     uint32_t h = (uint32_t)((page >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ul >> 40);
     for (uint32_t i = h % SLOTS;; i = (i + 1) % SLOTS)
-        if (tlb[i].va == page || tlb[i].va == 0) return &tlb[i];
+        if (m->tlb[i].va == page || m->tlb[i].va == 0) return &m->tlb[i];
 }
 
 static struct translation *tlb_find(vaddr_t page) {
@@ -119,46 +131,47 @@ static struct translation *tlb_find(vaddr_t page) {
 
 /* The slot stays taken, so that probing goes on past it; it only translates nothing any more. */
 static void tlb_forget(struct translation *t) {
-    reach[t->pfn]--;
+    m->reach[t->pfn]--;
     t->pfn = NO_PFN;
 }
 
 static void forget_tables(void) {
-    while (nvia) via[via_list[--nvia]] = 0;
+    while (m->nvia) m->via[m->via_list[--m->nvia]] = 0;
 }
 
 static void forget_all(void) {
-    while (nused) {
-        struct translation *t = &tlb[used[--nused]];
-        if (t->pfn != NO_PFN) reach[t->pfn]--;
+    while (m->nused) {
+        struct translation *t = &m->tlb[m->used[--m->nused]];
+        if (t->pfn != NO_PFN) m->reach[t->pfn]--;
         *t = (struct translation){0};
     }
     forget_tables();
+    m->lost = NO_PFN;
 }
 
 static void remember_tables(const struct walk *w) {
     for (unsigned i = 0; i < w->tables; i++) {
         pfn_t table = w->table[i];
-        if (via[table]) continue;
-        if (nvia == SLOTS) forget_tables();
-        via[table] = 1;
-        via_list[nvia++] = table;
+        if (m->via[table]) continue;
+        if (m->nvia == SLOTS) forget_tables();
+        m->via[table] = 1;
+        m->via_list[m->nvia++] = table;
     }
 }
 
 /* A full TLB may drop what it likes: all of it, for simplicity. */
 static void tlb_remember(vaddr_t page, const struct walk *w) {
-    if (nused >= SLOTS / 2) forget_all();
+    if (m->nused >= SLOTS / 2) forget_all();
     struct translation *t = slot_of(page);
-    if (!t->va) used[nused++] = (uint32_t)(t - tlb);
+    if (!t->va) m->used[m->nused++] = (uint32_t)(t - m->tlb);
     else if (t->pfn != NO_PFN) tlb_forget(t);
     *t = (struct translation){.va = page, .pfn = w->pfn, .write = w->write, .exec = w->exec,
                               .dirty = w->dirty, .large = w->large};
-    reach[w->pfn]++;
+    m->reach[w->pfn]++;
 }
 
 static bool is_stale(const struct translation *t, struct walk *now) {
-    mmu_walk(root, t->va, now);
+    mmu_walk(m->root, t->va, now);
     return !now->present || !now->user || now->pfn != t->pfn || (t->write && !now->write) || (t->exec && !now->exec);
 }
 
@@ -170,26 +183,47 @@ static void check_translation(const struct translation *t) {
              now.write ? " W" : "", now.exec ? " X" : "");
 }
 
-unsigned mmu_stale(void) {
+/* Of the CPU that m is. */
+static unsigned count_stale(void) {
     unsigned n = 0;
     struct walk now;
-    for (unsigned i = 0; i < nused; i++) {
-        struct translation *t = &tlb[used[i]];
+    for (unsigned i = 0; i < m->nused; i++) {
+        struct translation *t = &m->tlb[m->used[i]];
         if (t->pfn != NO_PFN && is_stale(t, &now)) n++;
     }
     return n;
 }
 
-void mmu_check(void) {
-    for (unsigned i = 0; i < nused; i++)
-        if (tlb[used[i]].pfn != NO_PFN) check_translation(&tlb[used[i]]);
+static void check_all(void) {
+    for (unsigned i = 0; i < m->nused; i++)
+        if (m->tlb[m->used[i]].pfn != NO_PFN) check_translation(&m->tlb[m->used[i]]);
 }
 
-bool mmu_refuses(vaddr_t va) {
-    const struct translation *t = tlb_find(page_floor(va));
+/* Be each CPU that runs a program in turn; 0 to HOST_CPUS - 1. Back in the end. */
+#define EACH_USER_CPU(self) \
+    for (struct mmu *self = m; self; m = self, self = NULL) \
+        for (m = mmus; m < mmus + HOST_CPUS; m++) \
+            if (!m->kernel)
+
+unsigned mmu_stale(void) {
+    unsigned n = 0;
+    EACH_USER_CPU(self) n += count_stale();
+    return n;
+}
+
+void mmu_check(void) {
+    EACH_USER_CPU(self) check_all();
+}
+
+bool mmu_refuses(paddr_t space, vaddr_t va) {
     struct walk now;
-    mmu_walk(root, va, &now);
-    return t && now.present && ((now.write && !t->write) || (now.exec && !t->exec));
+    bool refuses = false;
+    mmu_walk(space, va, &now);
+    EACH_USER_CPU(self) {
+        const struct translation *t = m->root == space ? tlb_find(page_floor(va)) : NULL;
+        refuses |= t && now.present && ((now.write && !t->write) || (now.exec && !t->exec));
+    }
+    return refuses;
 }
 
 bool mmu_cached(vaddr_t va) {
@@ -209,15 +243,16 @@ static unsigned error_code(bool present, int access) {
 
 /* Fill from the tables: 0, or the fault. */
 static unsigned fill(vaddr_t va, int access, struct walk *w) {
-    mmu_walk(root, va, w);
+    mmu_walk(m->root, va, w);
     remember_tables(w);
     if (!w->present || !w->user || !permits(w->write, w->exec, access)) return error_code(w->present, access);
-    walk_tables(root, va, w, access == FAULT_WRITE ? A | D : A);
+    walk_tables(m->root, va, w, access == FAULT_WRITE ? A | D : A);
     tlb_remember(page_floor(va), w);
     return 0;
 }
 
 unsigned mmu_access(vaddr_t va, int access, void **byte) {
+    if (m->kernel) host_die("va %#lx: an access to user space by a CPU that runs no program", va);
     if (va >= 1ul << 47) return error_code(false, access); /* not user space: would be #GP or a fault at U=0 */
     struct translation *t = tlb_find(page_floor(va));
     struct walk w;
@@ -247,13 +282,13 @@ void mmu_speculate(vaddr_t va) {
 /* ---- what the kernel tells the CPU ---- */
 
 paddr_t mmu_root(void) {
-    return root;
+    return m->root;
 }
 
 void mmu_load(paddr_t to) {
     if ((to & PAGE_MASK) || !host_is_ram(to)) host_die("mmu_load(%#lx): not a frame", to);
     forget_all();
-    root = to;
+    m->root = to;
 }
 
 void mmu_flush_user(void) {
@@ -262,8 +297,8 @@ void mmu_flush_user(void) {
 
 /* INVLPG drops a large page whole, whatever address inside it is named. */
 void mmu_flush_page(vaddr_t va) {
-    for (unsigned i = 0; i < nused; i++) {
-        struct translation *t = &tlb[used[i]];
+    for (unsigned i = 0; i < m->nused; i++) {
+        struct translation *t = &m->tlb[m->used[i]];
         if (t->large && t->pfn != NO_PFN && (t->va ^ va) >> 21 == 0) tlb_forget(t);
     }
     struct translation *t = tlb_find(page_floor(va));
@@ -271,27 +306,57 @@ void mmu_flush_page(vaddr_t va) {
     forget_tables();
 }
 
-/* ---- for ram.c ---- */
+/* ---- for the rest of the machine ---- */
 
+static void reset_one(void) {
+    free(m->reach);
+    free(m->via);
+    memset(m, 0, sizeof(*m));
+    m->lost = NO_PFN;
+    m->reach = calloc(MAX_FRAMES, sizeof(*m->reach));
+    m->via = calloc(MAX_FRAMES, sizeof(*m->via));
+    if (!m->reach || !m->via) host_die("no memory for the MMU");
+}
 
-void mmu_reset(void) {
-    nused = nvia = 0;
-    memset(tlb, 0, sizeof(tlb));
-    free(reach);
-    free(via);
-    reach = calloc(MAX_FRAMES, sizeof(*reach));
-    via = calloc(MAX_FRAMES, sizeof(*via));
-    if (!reach || !via) host_die("no memory for the MMU");
+void mmu_reset(paddr_t root) {
+    for (unsigned i = HOST_CPUS; i-- > 0;) {
+        mmu_be(i);
+        reset_one();
+        mmu_load(root);
+    }
+}
+
+void mmu_be(unsigned cpu) {
+    m = &mmus[cpu];
+}
+
+void mmu_run_kernel(void) {
+    m->kernel = true;
+}
+
+void mmu_run_program(void) {
+    if (m->lost != NO_PFN) host_die("frame %u was freed while this CPU was lazy, and it still translates to it", m->lost);
+    if (m->kernel) check_all();
+    m->kernel = false;
 }
 
 static vaddr_t who_reaches(pfn_t pfn) {
-    for (unsigned i = 0; i < nused; i++)
-        if (tlb[used[i]].pfn == pfn) return tlb[used[i]].va;
+    for (unsigned i = 0; i < m->nused; i++)
+        if (m->tlb[m->used[i]].pfn == pfn) return m->tlb[m->used[i]].va;
     return 0;
 }
 
+static void forbid_free(pfn_t pfn) {
+    unsigned cpu = (unsigned)(m - mmus);
+    if (pfn == m->root >> PAGE_SHIFT) host_die("frame %u is freed while it is the root table that CPU %u runs", pfn, cpu);
+    if (m->via[pfn]) host_die("table in frame %u is freed while CPU %u's paging-structure caches may still use it", pfn, cpu);
+    if (!m->reach[pfn]) return;
+    if (!m->kernel) host_die("frame %u is freed while CPU %u's TLB still translates va %#lx to it", pfn, cpu, who_reaches(pfn));
+    m->lost = pfn;
+}
+
 void mmu_forbid_free(pfn_t pfn) {
-    if (reach[pfn]) host_die("frame %u is freed while the TLB still translates va %#lx to it", pfn, who_reaches(pfn));
-    if (pfn == root >> PAGE_SHIFT) host_die("frame %u is freed while it is the root table that runs", pfn);
-    if (via[pfn]) host_die("table in frame %u is freed while the paging-structure caches may still use it", pfn);
+    struct mmu *self = m;
+    for (m = mmus; m < mmus + HOST_CPUS; m++) forbid_free(pfn);
+    m = self;
 }

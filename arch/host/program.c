@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * A program on the emulated CPU: loads, stores and fetches that fault as ring 3 would, the fault handled
+ * Programs on the emulated CPUs: loads, stores and fetches that fault as ring 3 would, the fault handled
  * by space_fault and the instruction run again.
  *
  * A fault that is resolved three times and still refused does not converge: mm/ and the MMU disagree.
@@ -11,23 +11,29 @@
 
 #include <string.h>
 
-#include "arch/mmu.h"
 #include "mm/mm.h"
 
 #define MAX_RETRIES 3
 
 uint64_t host_faults;
 
-static struct space *running;
+static struct space *running[HOST_CPUS];
 
 void host_run(struct space *s) {
-    if (running == s) return;
+    struct space **now = &running[host_cpu()];
+    if (*now == s) return;
     space_load(s);
-    running = s;
+    *now = s;
+    host_note_program(s != NULL);
 }
 
 void host_leave(struct space *s) {
-    if (running == s) host_run(NULL);
+    unsigned self = host_cpu();
+    for (unsigned i = 0; i < HOST_CPUS; i++) {
+        host_turn(i);
+        if (running[i] == s) host_run(NULL);
+    }
+    host_turn(self);
 }
 
 /* Where the byte at va is in fake RAM, after as many faults as it takes. */

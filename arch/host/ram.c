@@ -80,8 +80,8 @@ void host_power_map(uint64_t size, const struct boot_info *map) {
     for (unsigned i = 0; i < map->nranges; i++) open_range(map->ram[i].start, map->ram[i].end);
     open_range(map->kernel_start, map->kernel_end);
     mmu_kernel_root = map->kernel_start;
-    mmu_reset();
-    mmu_load(mmu_kernel_root);
+    mmu_reset(mmu_kernel_root);
+    cpus_reset();
 }
 
 void host_power(uint64_t size) {

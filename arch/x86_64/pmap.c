@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * Page tables of user space (see arch/pmap.h): walk, make, prune, flush.
+ * Page tables of user space (see arch/pmap.h): walk, make, prune.
  *
  *      root (KERNEL frame)          table (TABLE frame: refs = entries in use)
  *     +----------------+           +----------------+
@@ -12,7 +12,7 @@
  *
  * INVARIANTS  a table below the root has at least one entry in use, or is being made or pruned under the lock;
  *             pmap.tables counts them; pmap.resident counts leaf entries with a page.
- * Missing on purpose: 2 MiB leaves (a leaf table is the unit that spans see), PCIDs and other CPUs' TLBs.
+ * Missing on purpose: 2 MiB leaves (a leaf table is the unit that spans see).
  */
 #include "arch/pmap.h"
 
@@ -43,13 +43,15 @@ int pmap_init(struct pmap *pm) {
     pm->root = (paddr_t)pfn << PAGE_SHIFT;
     pm->tables = 0;
     pm->resident = 0;
+    pm->cpus = 0;
+    pm->generation = 0;
     spin_init(&pm->lock, "pmap");
     return 0;
 }
 
 void pmap_fini(struct pmap *pm) {
     ASSERT(pm->tables == 0 && pm->resident == 0);
-    ASSERT(!mmu_runs(pm->root));
+    pmap_evict(pm);
     frame_drop((pfn_t)(pm->root >> PAGE_SHIFT));
     pm->root = 0;
 }
@@ -134,25 +136,6 @@ void pmap_prune(struct pmap *pm, vaddr_t va, struct flush *f) {
         *(volatile pte_t *)slot[level] = 0;
         if (level < ROOT_LEVEL) table_frame(slot[level])->refs--;
         pm->tables--;
-        flush_page(f, va);
-        flush_drop(f, pfn);
+        flush_drop_table(f, va, pfn);
     }
-}
-
-void flush_begin(struct flush *f, struct pmap *pm) {
-    f->pmap = pm;
-    f->pages = 0;
-    f->frames = 0;
-}
-
-/* INVLPG also drops the paging-structure caches (SDM 4.10.4.1), which pruned tables need. */
-void flush_finish(struct flush *f) {
-    if (f->pages && mmu_runs(f->pmap->root)) {
-        if (f->pages > FLUSH_PAGES)
-            mmu_flush_user();
-        else
-            for (unsigned i = 0; i < f->pages; i++) mmu_flush_page(f->page[i]);
-    }
-    if (f->frames) frame_drop_batch(f->frame, f->frames);
-    f->pages = f->frames = 0;
 }

@@ -3,7 +3,7 @@
 #
 # Host tests: the parts of the kernel that need no machine, in ordinary processes under the address and
 # undefined-behaviour sanitizers. tests/host/test_NAME.c is one program; it links what it uses of mm/,
-# arch/host/, the very pmap.c of arch/x86_64/, boot's map and the support files, all in one archive.
+# arch/host/, the very pmap.c and tlb.c of arch/x86_64/, boot's map and the support files, all in one archive.
 #
 #   make test-host             all of them (tests/tests.mk); CC=clang with the other compiler; JUNIT as for make test
 #   make soak-host             the model-based test for longer: SEED=number STEPS=number
@@ -13,7 +13,7 @@
 
 HB := $(B)/host
 HOST_KERNEL := kernel/cpio.c kernel/elf.c kernel/initrd.c kernel/tree.c
-HOST_SRC := $(wildcard mm/*.c arch/host/*.c) arch/x86_64/pmap.c \
+HOST_SRC := $(wildcard mm/*.c arch/host/*.c) arch/x86_64/pmap.c arch/x86_64/tlb.c \
     $(filter-out $(wildcard tests/host/test_*.c) tests/host/model.c,$(wildcard tests/host/*.c)) \
     boot/memmap.c boot/multiboot2.c boot/pvh.c arch/x86_64/acpi.c $(HOST_KERNEL)
 HOST_TESTS := $(patsubst tests/host/%.c,$(HB)/%,$(wildcard tests/host/test_*.c tests/host/model.c))

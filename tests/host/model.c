@@ -244,10 +244,18 @@ static void do_touch(struct ref_space *s) {
     for (unsigned i = start; i < start + n; i++) touch(s, i, access);
 }
 
-/* The CPU has this space loaded and knows all its translations: what the next call changes, it must flush. */
+/*
+ * Some CPUs run this space and know all its translations, and some of those have gone lazy since: what the next
+ * call changes, mm/ must flush. The call itself is made by any CPU, whatever it runs.
+ */
 static void read_ahead(struct ref_space *s) {
-    host_run(s->real);
-    for (unsigned i = 0; i < REF_PAGES; i++) mmu_speculate(ref_va(i));
+    for (unsigned cpu = 0; cpu < HOST_CPUS; cpu++) {
+        host_turn(cpu);
+        if (chance(2)) host_run(s->real);
+        if (chance(2))
+            for (unsigned i = 0; i < REF_PAGES; i++) mmu_speculate(ref_va(i));
+        if (chance(4)) host_run(NULL);
+    }
 }
 
 static bool in_one_region(const struct ref_space *s, unsigned start, unsigned n) {
@@ -389,6 +397,7 @@ static void one_step(void) {
     struct ref_space *s = pick_space();
     unsigned what = pick(100);
     if (chance(2)) read_ahead(s);
+    host_turn(pick(HOST_CPUS));
     before = ref;
     if (what < 18) do_map(s);
     else if (what < 24) do_unmap(s);

@@ -54,7 +54,7 @@ static void test_one(void) {
     vaddr_t va = 0x7654321000;
     uint64_t before = free_frames();
     is_int(pmap_init(&pm), 0, "a pmap can be made");
-    mmu_load(pm.root);
+    pmap_load(&pm);
     pfn_t pfn = map_page(va, true, false);
     ok(reads(va, pfn), "a mapped page is reached");
     is_int(pm.tables, 3, "three tables lead to it");
@@ -70,7 +70,7 @@ static void test_one(void) {
     is_int(pm.tables, 3, "a table that still has an entry stays");
     unmap_page(va + PAGE_SIZE);
     is_int(pm.tables, 0, "empty tables go");
-    mmu_load(mmu_kernel_root);
+    pmap_load(NULL);
     pmap_fini(&pm);
     is_int(free_frames(), before, "I8: every frame is back");
 }
@@ -83,14 +83,14 @@ static void test_edges(void) {
         vaddr_t va = edge[i];
         bool two = va != USER_MIN && va != USER_MAX - PAGE_SIZE;
         pmap_init(&pm);
-        mmu_load(pm.root);
+        pmap_load(&pm);
         pfn_t a = map_page(va, true, false), b = two ? map_page(va - PAGE_SIZE, true, false) : NO_PFN;
         ok(reads(va, a) && (!two || reads(va - PAGE_SIZE, b)), "both sides of %#lx are reached", va);
         is_int(pm.tables, tables[i], "by %u tables", tables[i]);
         unmap_page(va);
         if (two) unmap_page(va - PAGE_SIZE);
         is_int(pm.tables, 0, "and by none in the end");
-        mmu_load(mmu_kernel_root);
+        pmap_load(NULL);
         pmap_fini(&pm);
     }
 }
@@ -121,7 +121,7 @@ static void test_spans(uint64_t seed) {
     struct rng rng = {seed};
     bool same = true;
     pmap_init(&pm);
-    mmu_load(pm.root);
+    pmap_load(&pm);
     is_int(pages_by_span(0, USER_MAX), 0, "an empty pmap has no span");
     for (int i = 0; i < N; i++) {
         vaddr_t near = i ? at[rng_below(&rng, (uint64_t)i)] : 1ul << 40;
@@ -140,7 +140,7 @@ static void test_spans(uint64_t seed) {
     ok(same, "any part of user space is walked exactly");
     for (int i = 0; i < N; i++) unmap_page(at[i]);
     is_int(pm.tables, 0, "no table is left");
-    mmu_load(mmu_kernel_root);
+    pmap_load(NULL);
     pmap_fini(&pm);
 }
 
@@ -150,7 +150,7 @@ static void test_flush(void) {
     struct flush f;
     vaddr_t va = 0x10000000;
     pmap_init(&pm);
-    mmu_load(pm.root);
+    pmap_load(&pm);
     for (unsigned pages = 1; pages <= FLUSH_FRAMES + 40; pages = pages * 3) {
         uint64_t before = free_frames();
         for (unsigned i = 0; i < pages; i++) reads(va + i * PAGE_SIZE, map_page(va + i * PAGE_SIZE, true, false));
@@ -172,7 +172,7 @@ static void test_flush(void) {
         spin_unlock(&pm.lock);
         is_int(free_frames(), before, "%u pages: all frames are back", pages);
     }
-    mmu_load(mmu_kernel_root);
+    pmap_load(NULL);
     pmap_fini(&pm);
 }
 
@@ -183,7 +183,7 @@ static void test_parked(void) {
     uint64_t before = free_frames();
     vaddr_t va = 0x10000000;
     pmap_init(&pm);
-    mmu_load(pm.root);
+    pmap_load(&pm);
     pfn_t pfn = map_page(va, true, false);
     spin_lock(&pm.lock);
     pte_t *slot = pmap_find(&pm, va);
@@ -197,7 +197,7 @@ static void test_parked(void) {
     flush_finish(&f);
     spin_unlock(&pm.lock);
     is_int(pm.tables, 0, "its tables go, and are flushed although no translation was");
-    mmu_load(mmu_kernel_root);
+    pmap_load(NULL);
     pmap_fini(&pm);
     is_int(free_frames(), before, "I8: with every frame");
 }
@@ -207,7 +207,7 @@ static void forget_flush(void *arg) {
     (void)arg;
     struct flush f;
     pmap_init(&pm);
-    mmu_load(pm.root);
+    pmap_load(&pm);
     vaddr_t va = 0x10000000;
     pfn_t pfn = map_page(va, true, false);
     reads(va, pfn);
@@ -228,7 +228,7 @@ static void finish_early(void *arg) {
 static void finish_running(void *arg) {
     (void)arg;
     pmap_init(&pm);
-    mmu_load(pm.root);
+    pmap_load(&pm);
     pmap_fini(&pm);
 }
 
