@@ -19,7 +19,23 @@
 #define _POSIX_MEMORY_PROTECTION 200809L
 #define _POSIX_MAPPED_FILES    200809L
 #define _POSIX_MONOTONIC_CLOCK 200809L
-#define _POSIX_TIMERS          (-1)
+#define _POSIX_TIMERS          200809L
+#define _POSIX_THREADS         200809L
+#define _POSIX_THREAD_ATTR_STACKADDR 200809L
+#define _POSIX_THREAD_ATTR_STACKSIZE 200809L
+#define _POSIX_THREAD_PRIORITY_SCHEDULING 200809L
+#define _POSIX_THREAD_PRIO_INHERIT 200809L
+#define _POSIX_THREAD_ROBUST_PRIO_INHERIT 200809L
+#define _POSIX_THREAD_PRIO_PROTECT (-1)
+#define _POSIX_THREAD_PROCESS_SHARED 200809L
+#define _POSIX_THREAD_SAFE_FUNCTIONS (-1) /* not all of the _r calls are there */
+#define _POSIX_BARRIERS        200809L
+#define _POSIX_CLOCK_SELECTION 200809L
+#define _POSIX_PRIORITY_SCHEDULING 200809L
+#define _POSIX_READER_WRITER_LOCKS 200809L
+#define _POSIX_REALTIME_SIGNALS 200809L
+#define _POSIX_SEMAPHORES      (-1) /* unnamed ones are there, named ones not */
+#define _POSIX_SPIN_LOCKS      200809L
 #define _POSIX_ASYNCHRONOUS_IO (-1) /* the calls on locks are there, those on files are not */
 
 #define STDIN_FILENO  0
@@ -127,20 +143,39 @@ long syscall(long number, ...);
 #define _SC_MEMLOCK                17
 #define _SC_MEMLOCK_RANGE          18
 #define _SC_MEMORY_PROTECTION      19
+#define _SC_SEMAPHORES             21
 #define _SC_SHARED_MEMORY_OBJECTS  22
 #define _SC_AIO_LISTIO_MAX         23
 #define _SC_AIO_MAX                24
 #define _SC_AIO_PRIO_DELTA_MAX     25
+#define _SC_DELAYTIMER_MAX         26
 #define _SC_VERSION                29
 #define _SC_PAGESIZE               30
 #define _SC_PAGE_SIZE              _SC_PAGESIZE
+#define _SC_RTSIG_MAX              31
+#define _SC_SEM_VALUE_MAX          33
+#define _SC_SIGQUEUE_MAX           34
 #define _SC_IOV_MAX                60
 #define _SC_UIO_MAXIOV             _SC_IOV_MAX
 #define _SC_THREADS                67
+#define _SC_THREAD_DESTRUCTOR_ITERATIONS 73
+#define _SC_THREAD_KEYS_MAX        74
+#define _SC_THREAD_STACK_MIN       75
+#define _SC_THREAD_THREADS_MAX     76
+#define _SC_THREAD_ATTR_STACKADDR  77
+#define _SC_THREAD_ATTR_STACKSIZE  78
+#define _SC_THREAD_PRIORITY_SCHEDULING 79
+#define _SC_THREAD_PRIO_INHERIT    80
+#define _SC_THREAD_PRIO_PROTECT    81
+#define _SC_THREAD_PROCESS_SHARED  82
 #define _SC_NPROCESSORS_CONF       83
 #define _SC_NPROCESSORS_ONLN       84
 #define _SC_PHYS_PAGES             85
 #define _SC_AVPHYS_PAGES           86
 #define _SC_ATEXIT_MAX             87
+#define _SC_BARRIERS               133
+#define _SC_CLOCK_SELECTION        137
 #define _SC_MONOTONIC_CLOCK        149
+#define _SC_READER_WRITER_LOCKS    153
+#define _SC_SPIN_LOCKS             154
 #define _SC_HOST_NAME_MAX          180

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * Streams: the three that every program has, opening, closing, buffers.
+ * Streams: the three that every program has, opening, closing, buffers. None of stdio is a
+ * cancellation point (sys, not open and close), so no lock is left behind by a thread that ends.
  */
 #include "libc/internal/file.h"
 #include "libc/internal/fork.h"
@@ -113,10 +114,10 @@ static FILE *new_stream(int fd, int flags) {
 
 FILE *fopen(const char *restrict path, const char *restrict mode) {
     int flags = parse_mode(mode);
-    int fd = flags < 0 ? -1 : open(path, flags, 0666);
+    int fd = flags < 0 ? -1 : (int)sys(open, path, flags, 0666);
     FILE *f = fd < 0 ? NULL : new_stream(fd, flags);
 
-    if (fd >= 0 && !f) close(fd);
+    if (fd >= 0 && !f) sys(close, fd);
     return f;
 }
 
@@ -133,7 +134,7 @@ FILE *fdopen(int fd, const char *mode) {
 static int shut(FILE *f) {
     hold(f);
     int flushed = fflush(f);
-    int closed = f->fd >= 0 ? close(f->fd) : 0;
+    int closed = f->fd >= 0 ? (int)sys(close, f->fd) : 0;
 
     f->fd = -1;
     return flushed | closed ? EOF : 0;
@@ -165,12 +166,12 @@ FILE *freopen(const char *restrict path, const char *restrict mode, FILE *restri
 
     flockfile(f);
     if (!path) errno = EINVAL;
-    int fd = flags < 0 || !path ? -1 : open(path, flags, 0666);
+    int fd = flags < 0 || !path ? -1 : (int)sys(open, path, flags, 0666);
     int error_number = errno;
     if (fd >= 0 && old >= 0 && old <= STDERR_FILENO && fd != old) {
         fflush(f);
         if (dup3(fd, old, flags & O_CLOEXEC) < 0) error_number = errno;
-        close(fd);
+        sys(close, fd);
         fd = old;
     } else {
         shut(f);

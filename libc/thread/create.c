@@ -73,8 +73,8 @@ static struct thread_block *place(const pthread_attr_t *a) {
     if (guard < a->__guard_size || stack < a->__stack_size ||
         __builtin_add_overflow(guard, stack, &size))
         return NULL;
-    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    char *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) return NULL;
     if (guard && mprotect(memory, guard, PROT_NONE)) {
         munmap(memory, size);

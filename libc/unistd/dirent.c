@@ -43,7 +43,7 @@ int closedir(DIR *d) {
     int fd = d->fd;
 
     free(d);
-    return close(fd);
+    return (int)sys(close, fd);
 }
 
 int dirfd(DIR *d) {

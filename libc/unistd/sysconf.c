@@ -58,18 +58,37 @@ long sysconf(int name) {
     case _SC_MEMLOCK:
     case _SC_MEMLOCK_RANGE:
     case _SC_MEMORY_PROTECTION:
-    case _SC_MONOTONIC_CLOCK: return _POSIX_VERSION;
-    case _SC_SAVED_IDS: return 1;
-    case _SC_JOB_CONTROL:
+    case _SC_MONOTONIC_CLOCK:
     case _SC_REALTIME_SIGNALS:
     case _SC_PRIORITY_SCHEDULING:
     case _SC_TIMERS:
+    case _SC_THREADS:
+    case _SC_THREAD_ATTR_STACKADDR:
+    case _SC_THREAD_ATTR_STACKSIZE:
+    case _SC_THREAD_PRIORITY_SCHEDULING:
+    case _SC_THREAD_PRIO_INHERIT:
+    case _SC_THREAD_PROCESS_SHARED:
+    case _SC_BARRIERS:
+    case _SC_CLOCK_SELECTION:
+    case _SC_READER_WRITER_LOCKS:
+    case _SC_SPIN_LOCKS: return _POSIX_VERSION;
+    case _SC_SAVED_IDS: return 1;
+    case _SC_JOB_CONTROL:
+    case _SC_SEMAPHORES: /* unnamed ones are there, named ones not */
+    case _SC_THREAD_PRIO_PROTECT:
+    case _SC_THREAD_THREADS_MAX:
     case _SC_ASYNCHRONOUS_IO: /* requests on memory are there, those on files not */
     case _SC_PRIORITIZED_IO:
     case _SC_SYNCHRONIZED_IO:
     case _SC_FSYNC:
-    case _SC_SHARED_MEMORY_OBJECTS:
-    case _SC_THREADS: return -1;
+    case _SC_SHARED_MEMORY_OBJECTS: return -1;
+    case _SC_THREAD_DESTRUCTOR_ITERATIONS: return PTHREAD_DESTRUCTOR_ITERATIONS;
+    case _SC_THREAD_KEYS_MAX: return PTHREAD_KEYS_MAX;
+    case _SC_THREAD_STACK_MIN: return PTHREAD_STACK_MIN;
+    case _SC_DELAYTIMER_MAX: return DELAYTIMER_MAX;
+    case _SC_RTSIG_MAX: return RTSIG_MAX;
+    case _SC_SEM_VALUE_MAX: return SEM_VALUE_MAX;
+    case _SC_SIGQUEUE_MAX: return limit(RLIMIT_SIGPENDING);
     case _SC_AIO_MAX: return knob("vfs.aio.max_aio_queue");
     case _SC_AIO_LISTIO_MAX: return knob("vfs.aio.max_aio_queue_per_proc");
     case _SC_AIO_PRIO_DELTA_MAX: return 0;
