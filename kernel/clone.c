@@ -113,7 +113,7 @@ static int offered(uint64_t flags) {
     return 0;
 }
 
-/* Linux's unsigned long flags; the upper half means nothing. PTRACE, UNTRACED, SYSVSEM and IO: there is nothing to share or trace. */
+/* The flags' upper half means nothing, as on Linux. PTRACE, UNTRACED, SYSVSEM and IO: there is nothing to trace or share. */
 long sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid, uint64_t tls) {
     flags &= UINT32_MAX;
     int error = check(flags);

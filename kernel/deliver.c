@@ -89,9 +89,15 @@ static void settle_without_handler(struct trapframe *tf) {
     again(tf);
 }
 
+/* FUTEX_LOCK_PI never tells: a mutex is had, or its time is over. */
+static bool always_again(const struct trapframe *tf) {
+    int op = (int)tf->rsi & FUTEX_CMD_MASK;
+    return tf->error == __NR_futex && (op == FUTEX_LOCK_PI || op == FUTEX_LOCK_PI2);
+}
+
 static void settle_with_handler(struct trapframe *tf, uint64_t flags) {
     current()->resume_call = 0;
-    if (cut_short(tf) && (flags & SA_RESTART) && restartable(tf)) again(tf);
+    if (cut_short(tf) && (always_again(tf) || ((flags & SA_RESTART) && restartable(tf)))) again(tf);
 }
 
 /* ---- handlers ---- */

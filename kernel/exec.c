@@ -125,7 +125,8 @@ void program_start_frame(const struct program *p, struct thread *t) {
 
 static void become(struct process *me, const struct program *p, const char *path) {
     struct thread *t = current();
-    futex_thread_exit(t);
+    futex_thread_ends(t);
+    futex_thread_gone(t);
     aio_process_exec(me);
     usage_keep_space(me);
     struct space *old = me->space;

@@ -4,8 +4,9 @@
  *
  * The end of a thread, and with the last one the end of its process.
  *
+ *      robust futexes        what it held is marked, while its memory still stands and its tid is still its own
  *      off the list          nobody sends it a signal or waits for it any more
- *      futexes               what it held is marked, who waits for it is woken, while its memory still stands
+ *      other futexes         who waits for it is woken
  *      nthreads - 1          more are left: the thread goes, and the process stays
  *      aio_process_exit      requests end and undo themselves while the space still stands (P1)
  *      files                 pipes see their ends close
@@ -146,8 +147,9 @@ static void leave_process(struct process *p, struct thread *t) {
 static _Noreturn void end_thread(void) {
     struct process *p = current_process();
     struct thread *t = current();
+    futex_thread_ends(t);
     leave_list(p, t);
-    futex_thread_exit(t);
+    futex_thread_gone(t);
     leave_process(p, t);
     end_process(p);
 }

@@ -2,198 +2,170 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * futex: sleeping on a word of memory (after H. Franke et al., 2002; Linux's numbers).
+ * futex: sleeping on a word of memory, and waking (after H. Franke et al., 2002; Linux's numbers). See futex.h.
  *
- *      bucket[hash(key)] -> waiter -> waiter     one list a bucket; a waiter stands on its sleeper's stack
- *
- * A private futex is known by (space, address). A shared one is known by the frame that the word lies in,
- * which is pinned as long as anyone sleeps on it, so that the frame cannot become another word's meanwhile.
- *
- * The word is read under the bucket's lock after the waiter has been queued; who wakes, changes the word
+ * The word is compared under its bucket's lock, and the waiter queued under the same; who wakes, changes the word
  * first. So either the sleeper sees the change, or the waker sees the sleeper.
  *
- * LOCKING  bucket.lock (mutex: the word may have to be faulted in). One bucket at a time.
- * MISSING  priority inheritance, robust lists, requeueing, FUTEX_WAKE_OP: ENOSYS.
+ * Waking and sleeping meet at the waiter, not at the bucket, because requeueing moves a waiter to another bucket
+ * while its thread sleeps. A waiter that leaves by itself (a timeout, a signal) looks which bucket it is in, takes
+ * that lock and looks again; off the queue, it still passes its guard once, behind which the waker may be.
+ *
+ * LOCKING  futex.h.
  */
 #include "kernel/futex.h"
 
 #include <asm/errno.h>
-#include <linux/futex.h>
 
-#include "arch/clock.h"
 #include "arch/uaccess.h"
+#include "kernel/assert.h"
 #include "kernel/process.h"
-#include "kernel/time.h"
-#include "gen/syscalls.h"
+#include "kernel/sched.h"
 
-#define BUCKETS 64u
-
-struct key {
-    const void *space; /* NULL: shared */
-    uint64_t word;     /* address, or physical address */
-};
-
-struct waiter {
-    struct key key;
-    uint32_t bitset;
-    bool woken;
-    struct cond cond;
-    struct waiter *next;
-};
-
-struct bucket {
-    struct mutex lock;
-    struct waiter *first, **last; /* first come, first woken */
-};
-
-static struct bucket buckets[BUCKETS];
+struct futex_bucket futex_buckets[FUTEX_BUCKETS];
 
 void futex_init(void) {
-    for (unsigned i = 0; i < BUCKETS; i++) {
-        mutex_init(&buckets[i].lock, "futex");
-        buckets[i].last = &buckets[i].first;
+    for (unsigned i = 0; i < FUTEX_BUCKETS; i++) {
+        spin_init(&futex_buckets[i].lock, "futex bucket");
+        TAILQ_INIT(&futex_buckets[i].queue);
     }
 }
 
-static struct bucket *bucket_of(const struct key *k) {
-    uint64_t h = (k->word >> 2 ^ (uint64_t)k->space >> 6) * 0x9e3779b97f4a7c15ul;
-    return &buckets[h >> 58];
-}
+/* ---- keys ---- */
 
-/* What the word is known by; a shared one's frame stays pinned in *pin until put_key. */
-static int get_key(uint64_t address, bool private, struct key *k, struct pinned *pin) {
+struct futex_bucket *futex_bucket(const struct futex_key *k) {
+    uint64_t h = (k->where >> 2 ^ (uint64_t)k->what >> 6) * 0x9e3779b97f4a7c15ul;
+    return &futex_buckets[h >> 56];
+}
+_Static_assert(FUTEX_BUCKETS == 1u << (64 - 56), "the hash's upper bits are the bucket's number");
+
+/* A futex that may be shared lies in private memory as often as not: then it is the same as a private one. */
+int futex_get_key(uint64_t address, bool private, struct futex_key *k) {
     struct space *space = current()->space;
-    *pin = (struct pinned){0};
+    uint32_t word;
+    uint64_t offset;
     if (address & 3) return -EINVAL;
     if (!user_range_ok(address, 4)) return -EFAULT;
-    *k = (struct key){space, address};
+    *k = (struct futex_key){space, address, NULL};
     if (private) return 0;
-    /* For writing first: a private page must be the process's own copy before its frame means anything. */
-    int error = space_pin(space, page_floor(address), PAGE_SIZE, true, pin);
-    if (error == -EFAULT) error = space_pin(space, page_floor(address), PAGE_SIZE, false, pin);
-    if (error) return error;
-    *k = (struct key){NULL, ((uint64_t)pin->frames[0] << PAGE_SHIFT) + (address & PAGE_MASK)};
+    if (copyin(&word, address, sizeof word)) return -EFAULT; /* it may be a stack that has to grow */
+    int error = space_shared_at(space, address, &k->object, &offset);
+    if (!error && k->object) k->what = k->object, k->where = offset;
+    return error;
+}
+
+void futex_put_key(struct futex_key *k) {
+    if (k->object) object_drop(k->object);
+    k->object = NULL;
+}
+
+bool futex_same(const struct futex_key *a, const struct futex_key *b) {
+    return a->what == b->what && a->where == b->where;
+}
+
+int futex_touch(uint64_t address, bool write) {
+    uint32_t word;
+    if (thread_should_stop()) return -EINTR;
+    if (copyin(&word, address, sizeof word)) return -EFAULT;
+    if (write && user_swap(address, &word, word) < 0) return -EFAULT;
     return 0;
 }
 
-static void put_key(struct pinned *pin) {
-    if (pin->n) pinned_release(pin);
+/* ---- sleeping ---- */
+
+void futex_waiter_init(struct futex_waiter *w) {
+    *w = (struct futex_waiter){.thread = current()};
+    spin_init(&w->guard, "futex waiter");
 }
 
-static bool same(const struct key *a, const struct key *b) {
-    return a->space == b->space && a->word == b->word;
+/* After a timeout or a signal: true if w was still queued, and is not any more. */
+static bool leave_queue(struct futex_waiter *w, void (*leave)(struct futex_waiter *)) {
+    struct futex_bucket *b;
+    while ((b = __atomic_load_n(&w->bucket, __ATOMIC_ACQUIRE))) {
+        spin_lock(&b->lock);
+        bool here = w->bucket == b;
+        if (here) {
+            TAILQ_REMOVE(&b->queue, w, link);
+            w->bucket = NULL;
+            if (leave) leave(w);
+        }
+        spin_unlock(&b->lock);
+        if (here) return true;
+    }
+    spin_lock(&w->guard); /* the waker is done with w when this is had */
+    spin_unlock(&w->guard);
+    return false;
 }
 
-static void append(struct bucket *b, struct waiter *w) {
-    w->next = NULL;
-    *b->last = w;
-    b->last = &w->next;
+int futex_sleep(struct futex_waiter *w, struct futex_bucket *b, uint64_t deadline, void (*leave)(struct futex_waiter *)) {
+    int error = 0;
+    TAILQ_INSERT_TAIL(&b->queue, w, link);
+    __atomic_store_n(&w->bucket, b, __ATOMIC_RELEASE);
+    spin_lock(&w->guard);
+    spin_unlock(&b->lock);
+    if (!w->woken) error = sched_sleep(&w->sleeper, &w->guard, deadline, true);
+    spin_unlock(&w->guard);
+    return error && leave_queue(w, leave) ? error : 0;
 }
 
-static void take_out(struct bucket *b, struct waiter **at) {
-    struct waiter *w = *at;
-    *at = w->next;
-    if (b->last == &w->next) b->last = at;
-}
-
-static void leave(struct waiter *w) {
-    struct bucket *b = bucket_of(&w->key);
-    for (struct waiter **at = &b->first; *at; at = &(*at)->next) {
-        if (*at != w) continue;
-        take_out(b, at);
-        return;
+static int wait_on(struct futex_waiter *w, uint64_t address, uint32_t expected, uint64_t deadline) {
+    uint32_t value;
+    for (;;) {
+        struct futex_bucket *b = futex_bucket(&w->key);
+        spin_lock(&b->lock);
+        int error = copyin(&value, address, sizeof value);
+        if (!error && value == expected) return futex_sleep(w, b, deadline, NULL);
+        spin_unlock(&b->lock);
+        if (!error) return -EAGAIN;
+        error = futex_touch(address, false);
+        if (error) return error;
     }
 }
 
-static int wait_on(struct waiter *w, uint64_t address, uint32_t expected, uint64_t deadline) {
-    struct bucket *b = bucket_of(&w->key);
-    uint32_t value;
-    int error = 0;
-    mutex_lock(&b->lock);
-    append(b, w);
-    if (copyin(&value, address, sizeof value)) error = -EFAULT;
-    else if (value != expected) error = -EAGAIN;
-    while (!w->woken && !error) error = cond_wait_until(&w->cond, &b->lock, deadline, true);
-    if (w->woken) error = 0;
-    else leave(w);
-    mutex_unlock(&b->lock);
-    return error;
-}
-
-static int futex_wait(uint64_t address, bool private, uint32_t expected, uint32_t bitset, uint64_t deadline) {
-    struct waiter w = {.bitset = bitset};
-    struct pinned pin;
+long futex_wait(uint64_t address, bool private, uint32_t expected, uint32_t bitset, uint64_t deadline) {
+    struct futex_waiter w;
     if (!bitset) return -EINVAL;
-    int error = get_key(address, private, &w.key, &pin);
+    futex_waiter_init(&w);
+    w.bitset = bitset;
+    int error = futex_get_key(address, private, &w.key);
     if (error) return error;
-    cond_init(&w.cond, "futex waiter");
     error = wait_on(&w, address, expected, deadline);
-    put_key(&pin);
+    futex_put_key(&w.key);
     return error;
 }
 
-static long futex_wake(uint64_t address, bool private, uint32_t most, uint32_t bitset) {
-    struct key k;
-    struct pinned pin;
+/* ---- waking ---- */
+
+void futex_wake_locked(struct futex_bucket *b, struct futex_waiter *w) {
+    TAILQ_REMOVE(&b->queue, w, link);
+    spin_lock(&w->guard);
+    w->woken = true;
+    sched_wake_first(&w->sleeper);
+    __atomic_store_n(&w->bucket, NULL, __ATOMIC_RELEASE);
+    spin_unlock(&w->guard);
+}
+
+static long wake_key(const struct futex_key *k, uint32_t most, uint32_t bitset) {
+    struct futex_bucket *b = futex_bucket(k);
+    struct futex_waiter *w, *next;
     long woken = 0;
-    if (!bitset) return -EINVAL;
-    int error = get_key(address, private, &k, &pin);
-    if (error) return error;
-    struct bucket *b = bucket_of(&k);
-    mutex_lock(&b->lock);
-    for (struct waiter **at = &b->first; *at && woken < most;) {
-        struct waiter *w = *at;
-        if (!same(&w->key, &k) || !(w->bitset & bitset)) {
-            at = &w->next;
-            continue;
-        }
-        take_out(b, at);
-        w->woken = true;
-        cond_signal(&w->cond);
+    spin_lock(&b->lock);
+    for (w = TAILQ_FIRST(&b->queue); w && woken < most; w = next) {
+        next = TAILQ_NEXT(w, link);
+        if (!futex_same(&w->key, k) || w->pi || !(w->bitset & bitset)) continue;
+        futex_wake_locked(b, w);
         woken++;
     }
-    mutex_unlock(&b->lock);
-    put_key(&pin);
+    spin_unlock(&b->lock);
     return woken;
 }
 
-/* Whoever joins a thread waits for this. A process that goes as a whole leaves nobody who could. */
-void futex_thread_exit(struct thread *t) {
-    const struct process *p = t->process;
-    const uint32_t zero = 0;
-    uint64_t tid = t->clear_tid;
-    t->clear_tid = 0;
-    if (!tid || (p->nthreads == 1 && !p->borrows)) return;
-    if (copyout(tid, &zero, sizeof zero) == 0) (void)futex_wake(tid, false, 1, FUTEX_BITSET_MATCH_ANY);
-}
-
-/* FUTEX_WAIT's time is relative and monotonic; FUTEX_WAIT_BITSET's is absolute, on the clock that a flag names. */
-static int read_deadline(uint64_t user, int command, bool wall, uint64_t *deadline) {
-    uint64_t ns;
-    *deadline = NO_DEADLINE;
-    if (!user) return 0;
-    int error = timespec_copyin(user, &ns);
+long futex_wake(uint64_t address, bool private, uint32_t most, uint32_t bitset) {
+    struct futex_key k;
+    if (!bitset) return -EINVAL;
+    int error = futex_get_key(address, private, &k);
     if (error) return error;
-    if (command == FUTEX_WAIT) *deadline = deadline_after(ns);
-    else if (wall) *deadline = ns > clock_wall_offset() ? ns - clock_wall_offset() : 0;
-    else *deadline = ns;
-    return 0;
-}
-
-long sys_futex(uint64_t address, uint64_t op, uint64_t value, uint64_t timeout, uint64_t address2, uint64_t value3) {
-    bool private = op & FUTEX_PRIVATE_FLAG, wall = op & FUTEX_CLOCK_REALTIME;
-    int command = (int)op & FUTEX_CMD_MASK;
-    uint32_t bitset = (uint32_t)value3;
-    uint64_t deadline;
-    (void)address2;
-    switch (command) {
-    case FUTEX_WAIT: bitset = FUTEX_BITSET_MATCH_ANY; /* fall through */
-    case FUTEX_WAIT_BITSET: {
-        int error = read_deadline(timeout, command, wall, &deadline);
-        return error ? error : futex_wait(address, private, (uint32_t)value, bitset, deadline);
-    }
-    case FUTEX_WAKE: bitset = FUTEX_BITSET_MATCH_ANY; /* fall through */
-    case FUTEX_WAKE_BITSET: return futex_wake(address, private, (uint32_t)value, bitset);
-    default: return -ENOSYS;
-    }
+    long woken = wake_key(&k, most, bitset);
+    futex_put_key(&k);
+    return woken;
 }

@@ -79,16 +79,10 @@ long sys_arch_prctl(uint64_t code, uint64_t address) {
     }
 }
 
-/* Cleared, and its waiters woken, when a thread that shares its memory ends: once there are such threads. */
+/* Cleared, and its waiters woken, when the thread ends: kernel/futex_exit.c. */
 long sys_set_tid_address(uint64_t address) {
     current()->clear_tid = address;
     return current()->tid;
-}
-
-/* Robust mutexes matter between threads; a program that ends alone leaves nobody waiting. */
-long sys_set_robust_list(uint64_t head, uint64_t size) {
-    (void)head;
-    return size == 24 ? 0 : -EINVAL;
 }
 
 long sys_getrandom(uint64_t buffer, uint64_t length, uint64_t flags) {

@@ -156,6 +156,10 @@ struct region_info {
 };
 bool space_region_at(struct space *, vaddr_t va, struct region_info *);
 
+/* Where in which object a shared mapping has this address: 0 and a reference to *object, or NULL there if the memory is
+ * private; -EFAULT: nothing is mapped. */
+int space_shared_at(struct space *, vaddr_t va, struct object **object, uint64_t *offset);
+
 struct mm_stats {
     struct frame_stats frames;
     uint64_t locked;         /* charged pages, all spaces */

@@ -34,7 +34,7 @@ $(B)/tests/helpers/%: tests/user/helpers/%.c $(LIBC)
 $(B)/tests/user/%: tests/foreign/%.c
 	$(call say,MUSL,$@)
 	@mkdir -p $(@D)
-	$(Q)musl-gcc -static -O2 -Wall -Wextra -I. -o $@ $<
+	$(Q)musl-gcc -static -pthread -O2 -Wall -Wextra -I. -o $@ $<
 
 # --- The same programs on Linux --------------------------------------------------------------------------
 

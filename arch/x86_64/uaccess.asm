@@ -12,7 +12,7 @@
 
 %include "arch/x86_64/smap.inc"
 
-global uaccess_copy, uaccess_clear, uaccess_string
+global uaccess_copy, uaccess_clear, uaccess_string, uaccess_swap
 
 %macro FIXUP 2
 [section .uaccess_fixups alloc noexec nowrite align=8 progbits]
@@ -100,3 +100,23 @@ uaccess_string:
         mov rax, -EFAULT
         ret
         FIXUP .load, .fault
+
+; int uaccess_swap(uint32_t *at, uint32_t *expected, uint32_t new): 0 done, 1 another value, or -EFAULT
+        align 16
+uaccess_swap:
+        mov eax, [rsi]
+        SMAP_STAC
+.swap:  lock cmpxchg [rdi], edx
+        SMAP_CLAC                               ; leaves ZF
+        jne .other
+        xor eax, eax
+        ret
+.other:
+        mov [rsi], eax
+        mov eax, 1
+        ret
+.fault:
+        SMAP_CLAC
+        mov eax, -EFAULT
+        ret
+        FIXUP .swap, .fault

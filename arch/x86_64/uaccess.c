@@ -15,6 +15,7 @@
 int uaccess_copy(void *to, const void *from, size_t len); /* uaccess.asm */
 int uaccess_clear(void *to, size_t len);
 long uaccess_string(char *to, const char *from, size_t max);
+int uaccess_swap(uint32_t *at, uint32_t *expected, uint32_t new);
 
 #define USER_END 0x7ffffffff000ul
 
@@ -40,6 +41,10 @@ int copyout(uint64_t user, const void *from, size_t len) {
 
 int clear_user(uint64_t user, size_t len) {
     return user_range_ok(user, len) ? uaccess_clear((void *)user, len) : -EFAULT;
+}
+
+int user_swap(uint64_t user, uint32_t *expected, uint32_t new) {
+    return user_range_ok(user, 4) && user % 4 == 0 ? uaccess_swap((uint32_t *)user, expected, new) : -EFAULT;
 }
 
 long copyin_str(char *to, uint64_t user, size_t size) {

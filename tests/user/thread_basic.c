@@ -58,7 +58,8 @@ static void own_registers(void) {
     struct raw_thread t[4];
     char *stack = anon(4);
     volatile int tid = 1;
-    long born = raw_clone(T_SHARE | T_SETTLS | T_CHILD_CLEARTID, stack + 4 * PG, NULL, &tid, (unsigned long)tls_word, registers, NULL);
+    unsigned long flags = T_SHARE | T_SETTLS | T_CHILD_CLEARTID, tls = (unsigned long)tls_word;
+    long born = raw_clone(flags, stack + 4 * PG, NULL, &tid, tls, registers, NULL);
     ok(born > 0, "a thread with a TLS pointer");
     while (tid) raw_futex(&tid, FUTEX_WAIT, tid, NULL);
     is_int(fs_value, 0x1234, "finds its data there");
@@ -129,7 +130,8 @@ static void accounts(void) {
     getrusage(RUSAGE_SELF, &after);
     raw(SYS_getrusage, 1, &own);
     ok(used(&after) - used(&before) >= used(&spinner_usage), "an ended thread's CPU time stays with the process");
-    ok(used(&spinner_usage) > 0 && used(&own) <= used(&after) - used(&spinner_usage), "RUSAGE_THREAD is the thread's own part of it");
+    ok(used(&spinner_usage) > 0 && used(&own) <= used(&after) - used(&spinner_usage),
+       "RUSAGE_THREAD is the thread's own part of it");
 }
 
 int main(void) {
