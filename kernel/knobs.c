@@ -41,7 +41,7 @@
  *
  *   debug.ipi.reach                 N    reading calls each CPU: how many came by
  *   debug.ipi.calls                 N    calls asked of other CPUs, since boot: one for each CPU called
- *   debug.panic                     N w  n: the kernel panics, on CPU n; reads as 0
+ *   debug.panic                     N w  n: the kernel panics, on CPU n (2^64-1: on all at once); reads as 0
  *
  * The debug.* knobs are for tests: with them they wait for events instead of time.
  */

@@ -55,5 +55,6 @@ static void panic_here(void *arg) {
 }
 
 void smp_panic(uint64_t cpu) {
+    if (cpu == SMP_ALL) ipi_call(cpu_online_mask(), panic_here, NULL);
     if (cpu < cpu_count()) ipi_call(1ul << cpu, panic_here, NULL);
 }

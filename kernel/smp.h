@@ -10,5 +10,6 @@
 
 /* Call every CPU that is online, this one too: how many came by. Interrupts on. */
 unsigned smp_reach(void);
-/* Panic on that CPU. Returns only if it is not online. */
+/* Panic on that CPU, or (SMP_ALL) on all at once. Returns only if it is not online. */
+#define SMP_ALL UINT64_MAX
 void smp_panic(uint64_t cpu);

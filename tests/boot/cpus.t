@@ -53,6 +53,7 @@ def check(name, args, cpus, patterns, code=0, extra=()):
     _, got, console = boot(args, cpus, extra)
     lines = iter(console.splitlines())
     ok(got == code and all(any(re.search(p, line) for line in lines) for p in patterns), name, console, got)
+    return console
 
 
 def all_run(n):
@@ -108,7 +109,7 @@ def main():
     hf = os.path.join(TOP, "tools/hf")
     subprocess.run([hf, "build", os.path.join(TOP, "tests/boot/probe.c"), "-o", PROBE], check=True)
     initrd.pack({"/bin/probe": PROBE}, ARCHIVE, scratch.name)
-    print("1..16")
+    print("1..18")
     for n in 1, 2, 4, 8:
         check(f"{n} CPUs: each comes up, each is reached", ["cpus"], n, all_run(n))
     check("32 CPUs", ["cpus"], 32, all_run(32))
@@ -119,6 +120,9 @@ def main():
               [f"^panic: asked for, on CPU {victim}", f"on CPU {victim} of 4", "^backtrace:", "from .*panic_here",
                "from .*ipi_interrupt" if victim else "from .*ipi_call", "^last events:", r"CPU 0: system call"],
               code=status.PANIC)
+    console = check("panic on all CPUs at once: one of them tells it", ["panic", "-1"], 4,
+                    ["^panic: asked for, on CPU", "of 4$", "^backtrace:", "^last events:", "CPU [0-3]: "], code=status.PANIC)
+    ok(console.count("panic:") == 1 and not re.search("again", console), "and no other has a word", console, 0)
     check("no such CPU to panic on", ["panic", "4"], 4, ["debug.panic: Invalid argument"], code=1)
     check("tables of our own", ["cpus"], 4, all_run(4), extra=firmware(cpu(0) + cpu(1) + cpu(2) + cpu(3)))
     check("a CPU that is not there is left out, and those after it come up", ["cpus"], 3,
