@@ -8,8 +8,7 @@
  * always be had: growing is where memory runs out (ENOMEM from ftruncate; ENOSPC from write).
  *
  * LOCKING  memfd.grow, a mutex, over changes of size; it comes before object.lock. Bytes are copied to and
- * from ring 3 by a page's own frame, held, with no lock: a truncation meanwhile takes the page out of the
- * object, and the copy then goes to or comes from a frame that nobody sees any more.
+ * from ring 3 with no lock and no frame held; a piece of PIECE bytes is read and written under object.lock.
  * MISSING  seals and huge pages: their flags are EINVAL.
  */
 #include <asm/errno.h>
@@ -28,6 +27,7 @@
 #include "mm/mm.h"
 
 #define NAME_SIZE 250 /* Linux's limit, with the NUL */
+#define PIECE     1024ul /* bytes on the stack; divides a page */
 
 struct memfd {
     struct mutex grow;
@@ -43,27 +43,39 @@ static uint64_t memfd_size(struct file *f) {
     return size_of(f->memfd);
 }
 
-/* Moves bytes page by page. -ENXIO: the end came nearer meanwhile. */
-static int move(struct memfd *m, struct io *io, uint64_t *pos, uint64_t end, bool in) {
-    int err = 0;
-    while (!err && io->left && *pos < end) {
-        size_t n = PAGE_SIZE - *pos % PAGE_SIZE, before = io_done(io);
-        pfn_t pfn;
-        if (n > io->left) n = io->left;
-        if (n > end - *pos) n = end - *pos;
-        err = object_page(m->object, *pos / PAGE_SIZE, &pfn);
-        if (err) break;
-        char *at = (char *)frame_addr(pfn) + *pos % PAGE_SIZE;
-        err = in ? io_take(io, at, n) : io_put(io, at, n);
-        frame_drop(pfn);
-        *pos += io_done(io) - before;
-    }
-    return err;
+static size_t min_size(size_t a, size_t b) {
+    return a < b ? a : b;
 }
 
+/*
+ * Bytes go by way of the stack, PIECE at a time, since a copy to or from ring 3 may fault and sleep. It must
+ * do neither with the object's lock held, nor with a frame of the object: a truncation meanwhile takes back
+ * the promise of every page it cuts off, and a frame still held would be given and promised by nobody.
+ */
 static long memfd_read(struct file *f, struct io *io, uint64_t *pos) {
-    int err = move(f->memfd, io, pos, size_of(f->memfd), false);
-    return io_result(io, err == -ENXIO ? 0 : err);
+    char piece[PIECE];
+    long got = 1;
+    int err = 0;
+    while (!err && got > 0 && io->left) {
+        size_t before = io_done(io);
+        got = object_read(f->memfd->object, *pos, piece, min_size(io->left, PIECE - *pos % PIECE));
+        if (got > 0) err = io_put(io, piece, (size_t)got);
+        *pos += io_done(io) - before;
+    }
+    return io_result(io, got < 0 ? got : err);
+}
+
+/* One piece, up to `end`. -EIO: the file's end came nearer meanwhile; what had no place any more has not been moved. */
+static int write_piece(struct object *o, struct io *io, uint64_t *pos, uint64_t end) {
+    char piece[PIECE];
+    size_t before = io_done(io);
+    int err = io_take(io, piece, min_size(min_size(io->left, end - *pos), PIECE - *pos % PIECE));
+    size_t taken = io_done(io) - before;
+    long put = object_write(o, *pos, piece, taken);
+    size_t lost = put < 0 ? taken : taken - (size_t)put;
+    io->left += lost;
+    *pos += taken - lost;
+    return put < 0 ? (int)put : lost ? -EIO : err;
 }
 
 /* Past RLIMIT_FSIZE: EFBIG and SIGXFSZ (POSIX write, ftruncate). */
@@ -88,8 +100,8 @@ static int make_room(struct memfd *m, uint64_t pos, uint64_t *end) {
 static long memfd_write(struct file *f, struct io *io, uint64_t *pos) {
     uint64_t end = *pos + io->left; /* does not wrap: checked by the call */
     int err = make_room(f->memfd, *pos, &end);
-    if (!err) err = move(f->memfd, io, pos, end, true);
-    return io_result(io, err == -ENXIO ? -EIO : err);
+    while (!err && io->left && *pos < end) err = write_piece(f->memfd->object, io, pos, end);
+    return io_result(io, err);
 }
 
 static int memfd_truncate(struct file *f, uint64_t size) {
