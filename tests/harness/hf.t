@@ -66,6 +66,13 @@ check 125 'may not contain' 'a --file that climbs' "$hf" run --file "$dir/text:/
 check 125 'white space' 'an argument with a space' "$hf" run "$dir/static" 'a b'
 check 125 'too long' 'arguments without end' "$hf" run "$dir/static" "$(head -c 2000 /dev/zero | tr '\0' x)"
 check 125 'invalid' 'a number that is none' "$hf" run --timeout soon "$dir/static"
+check 125 'is not 1 to 32' 'more CPUs than there can be' "$hf" run --cpus 33 "$dir/static"
+check 125 'is not 1 to 32' 'no CPU' "$hf" run --cpus 0 "$dir/static"
+check 125 'is not 0 to' 'a user below 0' "$hf" run --uid=-1 "$dir/static"
+check 125 'is not 0 or more' 'a time below 0' "$hf" run --timeout=-1 "$dir/static"
+check 125 'is no size' 'a size that is none' "$hf" run --mem 3X "$dir/static"
+check 125 'is no size' 'no memory' "$hf" run --mem 0 "$dir/static"
+check 125 'invalid' 'a number of CPUs in the environment that is none' env HF_CPUS=two "$hf" run "$dir/static"
 check 125 'compiler nocc' 'a compiler that is not there' "$hf" build --cc nocc "$dir/main.c" -o "$dir/x"
 
 # A tree of its own with a fake kernel, and a fake QEMU that plays one verdict.
