@@ -16,7 +16,7 @@
  *      sched_exit            preemption is off since the zombie could be seen: the thread is gone, stack and
  *                            all, before the parent on this CPU can look
  *
- * exit ends the calling thread; the process's status is then the first thread's, whoever ends last (as on Linux).
+ * exit ends the calling thread; the last to call it gives the process its status (as on Linux since 6.1).
  * exit_group, a fatal signal and exec set `ending` or `taker` and give the other threads ATTENTION_KILL: wherever
  * they are, they leave their calls as for a signal and end on the way to ring 3.
  *
@@ -200,11 +200,11 @@ int process_end_other_threads(void) {
     return mine ? 0 : -EAGAIN;
 }
 
-/* The first thread's status is the process's, unless somebody ends it as a whole. */
+/* The last one's status is the process's, unless somebody ends it as a whole. */
 long sys_exit(uint64_t status) {
     struct process *p = current_process();
     spin_lock(&process_lock);
-    if (!p->ending && current()->tid == p->pid) p->exit_status = (int)(status & 0xff) << 8;
+    if (!p->ending) p->exit_status = (int)(status & 0xff) << 8;
     spin_unlock(&process_lock);
     end_thread();
 }

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/pi.h"
 #include "kernel/sync.h"
 
 struct object;
@@ -52,6 +53,7 @@ struct futex_waiter {
     bool dead_owner;                /* G: woken because the owner died, without the futex */
     struct thread *thread;          /* - */
     struct thread *owner;           /* B: of the futex; it counts the waiter in pi_waiters, so it cannot go unseen */
+    struct pi inherit;              /* what the owner has of the waiter's priority */
     int dead_tid;                   /* G: whose it was */
 };
 

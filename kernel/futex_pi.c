@@ -13,7 +13,9 @@
  * looks through all buckets; whoever comes later does not find it any more, since it is in no table. Its robust
  * futexes have been marked before, so that between the two nobody is told that there is no such owner.
  *
- * LOCKING     futex.h; process_lock inside a bucket's lock, to find an owner by its tid.
+ * The owner runs at the priority of its most urgent waiter (kernel/pi.h).
+ *
+ * LOCKING     futex.h; process_lock inside a bucket's lock, to find an owner by its tid; pi_lock inside both.
  * INVARIANTS  all waiters of a key have the same owner, except while that one's successor takes over: then the
  *             successor.
  * MISSING     FUTEX_WAIT_REQUEUE_PI and FUTEX_CMP_REQUEUE_PI (ENOSYS).
@@ -55,24 +57,27 @@ static struct futex_waiter *top_locked(const struct futex_key *k, unsigned *n) {
     return top;
 }
 
-static void count_locked(struct thread *owner, int by) {
-    __atomic_add_fetch(&owner->pi_waiters, (unsigned)by, __ATOMIC_SEQ_CST);
-}
-
-/* The queue of this key waits for another thread now. */
-static void new_owner_locked(const struct futex_key *k, struct thread *owner) {
-    struct futex_waiter *w;
-    TAILQ_FOREACH(w, &futex_bucket(k)->queue, link) {
-        if (!w->pi || !futex_same(&w->key, k)) continue;
-        count_locked(w->owner, -1);
-        w->owner = owner;
-        count_locked(owner, 1);
-    }
+/* w waits for `owner`, which is counted already and inherits from it. */
+static void attach_locked(struct futex_waiter *w, struct thread *owner) {
+    w->owner = owner;
+    pi_attach(&w->inherit, w->thread, owner);
 }
 
 /* Off the queue, for whatever reason. */
 static void forget_owner(struct futex_waiter *w) {
-    count_locked(w->owner, -1);
+    pi_detach(&w->inherit, w->thread);
+    __atomic_sub_fetch(&w->owner->pi_waiters, 1, __ATOMIC_SEQ_CST);
+}
+
+/* The queue of this key waits for another thread now, which inherits from all of it. */
+static void new_owner_locked(const struct futex_key *k, struct thread *owner) {
+    struct futex_waiter *w;
+    TAILQ_FOREACH(w, &futex_bucket(k)->queue, link) {
+        if (!w->pi || !futex_same(&w->key, k)) continue;
+        __atomic_add_fetch(&owner->pi_waiters, 1, __ATOMIC_SEQ_CST);
+        forget_owner(w);
+        attach_locked(w, owner);
+    }
 }
 
 /* The owner is dead or gives up: the top waiter has to take over, and is who the others wait for. */
@@ -96,7 +101,7 @@ static struct thread *find_owner_locked(const struct futex_waiter *top, uint32_t
     struct thread *t;
     spin_lock(&process_lock);
     t = top ? top->owner : thread_by_tid_locked((int)tid_of(word));
-    if (t) count_locked(t, 1);
+    if (t) __atomic_add_fetch(&t->pi_waiters, 1, __ATOMIC_SEQ_CST);
     spin_unlock(&process_lock);
     return t;
 }
@@ -112,9 +117,10 @@ static int take_locked(const struct attempt *a, uint32_t word, unsigned waiters)
 
 static int queue_locked(const struct attempt *a, uint32_t word, struct futex_waiter *top) {
     if (!(word & FUTEX_WAITERS) && user_swap(a->address, &word, word | FUTEX_WAITERS) != 0) return AGAIN;
-    a->w->owner = find_owner_locked(a->dead_tid ? NULL : top, word);
-    if (!a->w->owner) return -ESRCH;
-    if (a->dead_tid) new_owner_locked(&a->w->key, a->w->owner); /* somebody was faster: the others do not wait for me */
+    struct thread *owner = find_owner_locked(a->dead_tid ? NULL : top, word);
+    if (!owner) return -ESRCH;
+    if (a->dead_tid) new_owner_locked(&a->w->key, owner); /* somebody was faster: the others do not wait for me */
+    attach_locked(a->w, owner);
     return -EINPROGRESS;
 }
 

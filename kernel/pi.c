@@ -5,8 +5,8 @@
  * Priority inheritance (see kernel/pi.h).
  *
  * A lock's top only grows while it has one owner: waiters of sleeping locks leave by getting the lock, in no
- * other way. So what a thread inherits is the maximum over its contended locks, and is looked at anew when
- * one of them is passed on.
+ * other way (those of PI futexes may, and have a struct pi each). So what a thread inherits is the maximum over its
+ * contended locks, and is looked at anew when one of them is passed on.
  */
 #include "kernel/pi.h"
 
@@ -67,6 +67,26 @@ void pi_pass(struct pi *p, struct thread *next, int top) {
         LIST_INSERT_HEAD(&next->contended, p, link);
         settle(next);
     }
+    spin_unlock(&pi_lock);
+}
+
+void pi_attach(struct pi *p, struct thread *t, struct thread *owner) {
+    spin_lock(&pi_lock);
+    t->waits_for = p;
+    p->owner = owner;
+    p->top = -1;
+    LIST_INSERT_HEAD(&owner->contended, p, link);
+    lift(p, t->priority);
+    spin_unlock(&pi_lock);
+}
+
+void pi_detach(struct pi *p, struct thread *t) {
+    spin_lock(&pi_lock);
+    struct thread *was = p->owner;
+    LIST_REMOVE(p, link);
+    p->owner = NULL;
+    t->waits_for = NULL;
+    settle(was);
     spin_unlock(&pi_lock);
 }
 

@@ -33,5 +33,9 @@ void pi_wait(struct pi *, struct thread *owner);
 /* The lock passes from its owner to next (NULL: to nobody in particular); top is the most urgent priority among those that
  * still wait, or -1: none does. next waits no more. The guard is held. */
 void pi_pass(struct pi *, struct thread *next, int top);
+/* For locks whose waiters may also leave without the lock (PI futexes): each waiter has a struct pi of its own, all zero.
+ * t waits for owner, and no longer does. The owner is there as long as anybody waits for it; t is asleep or running. */
+void pi_attach(struct pi *, struct thread *t, struct thread *owner);
+void pi_detach(struct pi *, struct thread *t);
 /* The thread's own priority has changed: what it runs at is that or what it inherits. */
 void pi_set_base(struct thread *, int priority);

@@ -1,0 +1,135 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * needs: holdfast
+ *
+ * Threads until there are no more, by each limit: RLIMIT_NPROC (EAGAIN), the kernel's own (EAGAIN), and memory made
+ * to run out at each allocation (ENOMEM or EAGAIN). Whatever was refused left nothing, and what there was goes on.
+ *
+ * clauses: I8
+ */
+#include "tests/user/threads.h"
+
+#define MOST 4096
+
+static volatile int go;
+
+static void wait_for_go(void *arg) {
+    (void)arg;
+    raw_wait_while(&go, 0);
+}
+
+static char *one_page_stack(void) {
+    return mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+/* As many as there can be, up to `most`: how many, and why no more. */
+static int start_many(int most, long *error) {
+    int n = 0;
+    *error = 0;
+    while (n < most) {
+        char *stack = one_page_stack();
+        if (stack == MAP_FAILED) {
+            *error = -errno;
+            break;
+        }
+        *error = raw_clone(T_SHARE, stack + PG, NULL, NULL, 0, wait_for_go, NULL);
+        if (*error < 0) break;
+        n++;
+    }
+    return n;
+}
+
+static void all_end(void) {
+    raw_post(&go, 1);
+    while (threads_here() > 1) sched_yield();
+    go = 0;
+}
+
+static void with_nproc(void *arg) {
+    long *seen = arg;
+    struct rlimit r = {20, 20};
+    setrlimit(RLIMIT_NPROC, &r);
+    seen[0] = start_many(100, &seen[1]);
+    all_end();
+    seen[2] = start_many(5, &seen[3]);
+    all_end();
+}
+
+static void nproc(void) {
+    long *seen = shared(4 * sizeof *seen);
+    as_user(64, with_nproc, seen);
+    is_int(seen[0], 19, "RLIMIT_NPROC counts threads: with 20, 19 more");
+    is_int(seen[1], -EAGAIN, "and then EAGAIN");
+    is_int(seen[2], 5, "when they have ended there may be others");
+}
+
+static void until_the_limit(void *arg) {
+    long *seen = arg;
+    seen[0] = start_many(MOST, &seen[1]);
+    all_end();
+}
+
+static void limit(void) {
+    long *seen = shared(2 * sizeof *seen);
+    uint64_t threads = knob_settled("kern.threads"), heap = knob("vm.stats.heap_live");
+    int status = as_root(until_the_limit, seen);
+    is_int(status, 0, "a process makes threads until no more can be had, and ends them");
+    ok(seen[0] > 500, "there were %ld", seen[0]);
+    ok(seen[1] == -EAGAIN || seen[1] == -ENOMEM, "the next was refused: errno %ld", -seen[1]);
+    is_int(knob_change("kern.threads", threads), 0, "I8: no thread is left over");
+    is_int(knob_change("vm.stats.heap_live", heap), 0, "I8: nor a heap block");
+}
+
+/* A process with a thousand threads, killed as it is. */
+static void be_killed(void *arg) {
+    long *seen = arg;
+    seen[0] = start_many(1000, &seen[1]);
+    raise(SIGKILL);
+}
+
+static void killed(void) {
+    long *seen = shared(2 * sizeof *seen);
+    uint64_t threads = knob_settled("kern.threads");
+    int status = as_root(be_killed, seen);
+    ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "a process of %ld threads can be killed", seen[0] + 1);
+    is_int(knob_change("kern.threads", threads), 0, "I8: and all of them are gone");
+}
+
+/* ---- no memory ---- */
+
+static void injected(void) {
+    static const char *const site[] = {"debug.inject.frame", "debug.inject.heap", "debug.inject.reserve"};
+    volatile int tid = 0;
+    char *stack = anon(4);
+    for (int s = 0; s < 3; s++) {
+        int n = 1, refused = 0, wrong = 0;
+        for (; n < 100; n++) {
+            set_knob(site[s], (uint64_t)n);
+            long r = raw_clone(T_ALL, stack + 4 * PG, &tid, &tid, 0, wait_for_go, NULL);
+            bool fired = knob(site[s]) == 0;
+            set_knob(site[s], 0);
+            if (r < 0) {
+                refused++;
+                if (r != -ENOMEM && r != -EAGAIN) wrong++;
+                continue;
+            }
+            all_end();
+            if (!fired) break;
+        }
+        ok(n < 100 && !wrong, "%s: refused %d times, and then not: ENOMEM or EAGAIN", site[s], refused);
+    }
+    is_int(threads_here(), 1, "what was refused left no thread");
+}
+
+int main(void) {
+    needs_holdfast();
+    plan(3 + 5 + 2 + 4 + 1);
+    nproc();
+    limit();
+    killed();
+    injected();
+    ok(audit_clean(), "I1-I6: audit clean");
+    return done_testing();
+}
