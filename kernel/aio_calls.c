@@ -24,23 +24,31 @@
 #include "kernel/file.h"
 #include "kernel/process.h"
 
-/* Only silence so far: the others are refused, not ignored. */
-static bool notification_ok(const struct hf_sigevent *ev) {
-    return ev->sigev_notify == SIGEV_NONE;
+/* Silence, a signal to the process, or one to a thread of it (W6). SIGEV_THREAD is libc's, by way of the last. */
+static bool decode_event(const struct hf_sigevent *ev, struct aio_ask *ask) {
+    const struct process *me = current_process();
+    ask->notify = ev->sigev_notify != SIGEV_NONE;
+    if (!ask->notify) return true;
+    __builtin_memcpy(&ask->tid, ev->pad, sizeof ask->tid);
+    ask->event = (struct sigdata){
+        .signo = ev->sigev_signo,
+        .code = SI_ASYNCIO,
+        .rt = {.pid = me->pid, .uid = me->cred.uid, .value = ev->sigev_value},
+    };
+    return signal_event_ok(ev->sigev_notify, ev->sigev_signo, &ask->tid);
 }
 
 static int decode(uint64_t iocb, struct aio_ask *ask) {
     struct hf_aiocb cb;
     if (copyin(&cb, iocb, sizeof cb)) return -EFAULT;
     if (cb.aio_nbytes > INT64_MAX) return -EINVAL; /* SSIZE_MAX */
-    if (!notification_ok(&cb.aio_sigevent)) return -EINVAL;
     *ask = (struct aio_ask){
         .user = iocb,
         .addr = cb.aio_buf,
         .len = cb.aio_nbytes,
         .privileged = process_privileged(current_process()),
     };
-    return 0;
+    return decode_event(&cb.aio_sigevent, ask) ? 0 : -EINVAL;
 }
 
 long sys_aio_mlock(uint64_t iocb) {

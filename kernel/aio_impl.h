@@ -28,7 +28,8 @@
  *   FINISHED  has its result, in order of completion, until aio_return or aio_waitcomplete takes it.
  *
  * "Running" in the contract is ACTIVE or READY: at most max_per_proc of them (Q7). aio_end_locked is the
- * one way into FINISHED, hence each request ends once (X7), and there notification will be.
+ * one way into FINISHED, hence each request ends once (X7), and there it is notified once: the signal's queue entry
+ * is part of the request, so that this needs no memory, and whoever reaps the request takes it back (R3).
  *
  * LOCKING  letters on the fields:
  *   A  aio_process.lock, a mutex: the requests of one process. Held by a system call or a worker for some
@@ -54,6 +55,7 @@
 #include <stdint.h>
 
 #include "kernel/aio.h"
+#include "kernel/sigqueue.h"
 #include "kernel/sync.h"
 #include "mm/mm.h"
 
@@ -64,6 +66,9 @@ struct aio_ask {
     uint64_t user;     /* the aiocb's address: the request's name */
     uint64_t addr, len;
     bool privileged;   /* the submitter's euid was 0 (X1) */
+    bool notify;       /* send `event` at the end, to thread tid if that is not 0 */
+    int tid;
+    struct sigdata event;
 };
 
 struct aio_request {
@@ -77,6 +82,7 @@ struct aio_request {
     TAILQ_ENTRY(aio_request) link;  /* A: list of its state */
     LIST_ENTRY(aio_request) chain;  /* A: bucket */
     struct lock_job job;            /* H */
+    struct sigentry signal;         /* P: process_lock */
 };
 
 TAILQ_HEAD(aio_list, aio_request);

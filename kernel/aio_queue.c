@@ -10,7 +10,6 @@
  *
  * LOCKING     aio_impl.h. *_locked functions want aio_process.lock.
  * INVARIANTS  I5; a slot is taken before the request exists and given back when it is reaped or swept.
- * MISSING     notification (SIGEV_NONE is the only kind so far): it belongs into aio_end_locked.
  */
 #include "kernel/aio_impl.h"
 
@@ -116,6 +115,7 @@ static int enqueue_locked(struct aio_process *ap, const struct aio_ask *ask) {
     rq->cancel = rq->begun = rq->reaped = false;
     rq->error = 0;
     rq->watchers = 0;
+    rq->signal = (struct sigentry){.on = NULL};
     lock_job_init(&rq->job, ap->space, ask->addr, ask->len, false, ask->privileged);
     LIST_INSERT_HEAD(bucket(ap, ask->user), rq, chain);
     list_insert(ap, rq, AIO_QUEUED, false);
@@ -136,12 +136,30 @@ static void finish_job(struct aio_request *rq, bool commit) {
     rq->begun = false;
 }
 
+/* After the result can be seen (X7), and not when the process is on its way out (P1). A standard signal waits as
+ * often as there are requests, too: each has an entry of its own. */
+static void notify(const struct aio_process *ap, struct aio_request *rq) {
+    struct thread *t;
+    if (!rq->ask.notify || ap->leaving) return;
+    spin_lock(&process_lock);
+    if (signal_receiver_locked(ap->process, rq->ask.tid, &t)) signal_post_locked(ap->process, t, &rq->ask.event, &rq->signal);
+    spin_unlock(&process_lock);
+}
+
+static void withdraw(struct aio_request *rq) {
+    if (!rq->ask.notify) return;
+    spin_lock(&process_lock);
+    sigentry_withdraw_locked(&rq->signal);
+    spin_unlock(&process_lock);
+}
+
 void aio_end_locked(struct aio_process *ap, struct aio_request *rq, int error) {
     ASSERT(rq->state != AIO_FINISHED);
     finish_job(rq, error == 0);
     rq->error = error;
     aio_move_locked(rq, ap, AIO_FINISHED, false);
     trace(TRACE_AIO, rq->ask.user, (uint64_t)error);
+    notify(ap, rq);
     if (ap->waiters) cond_broadcast(&ap->changed);
 }
 
@@ -150,6 +168,7 @@ void aio_reap_locked(struct aio_process *ap, struct aio_request *rq) {
     LIST_REMOVE(rq, chain);
     list_remove(ap, rq);
     slot_give(ap);
+    withdraw(rq);
     rq->reaped = true;
     if (!rq->watchers) request_free(ap, rq);
     if (ap->waiters) cond_broadcast(&ap->changed); /* who waits for this one waits for nothing now */
@@ -173,6 +192,7 @@ void aio_sweep(struct aio_process *ap) {
             ASSERT(state != AIO_ACTIVE && !rq->watchers);
             list_remove(ap, rq);
             finish_job(rq, false);
+            withdraw(rq);
             request_free(ap, rq);
         }
     }

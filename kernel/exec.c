@@ -127,6 +127,7 @@ static void become(struct process *me, const struct program *p, const char *path
     struct thread *t = current();
     futex_thread_ends(t);
     futex_thread_gone(t);
+    ptimers_exec(me);
     aio_process_exec(me);
     usage_keep_space(me);
     struct space *old = me->space;

@@ -103,6 +103,7 @@ static void leave_tree(struct process *p) {
 /* The last thread of a process takes all of it along. */
 static _Noreturn void end_process(struct process *p) {
     trace(TRACE_EXIT, (uint64_t)p->pid, (uint64_t)p->exit_status);
+    ptimers_exit(p);
     aio_process_exit(p);
     give_up_files(p);
     give_up_memory(p);

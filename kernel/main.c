@@ -16,6 +16,7 @@
 #include "kernel/file.h"
 #include "kernel/futex.h"
 #include "kernel/init.h"
+#include "kernel/ktimer.h"
 #include "kernel/process.h"
 #include "mm/mm.h"
 
@@ -32,6 +33,7 @@ _Noreturn void kernel_main(void) {
     serial_start();
     cpus_start();
     files_init();
+    ktimer_init();
     aio_init();
     shutdown_baseline();
     init_start(boot_info.cmdline);

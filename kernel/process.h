@@ -32,6 +32,7 @@
 #include "kernel/cred.h"
 #include "kernel/inject.h"
 #include "kernel/limits.h"
+#include "kernel/ptimer.h"
 #include "kernel/signal.h"
 #include "kernel/sync.h"
 #include "kernel/thread.h"
@@ -76,6 +77,7 @@ struct process {
     struct cred cred;                   /* P; one field of its own may be read without */
     struct limits limits;               /* same */
     struct signals signals;             /* P */
+    struct ptimers timers;              /* K: kernel/ptimer.h */
     bool ending;                        /* P: exit_status is final, and every thread ends */
     int exit_status;                    /* P: as wait4 gives it */
     struct usage ended_threads;         /* P: of its threads that are gone */

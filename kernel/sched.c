@@ -289,6 +289,8 @@ static void wake_if(struct thread *t, bool interrupted) {
     bool here = place_stays(rq, t);
     if (asleep && here) runqueue_ready_locked(rq, t);
     else if (asleep) t->state = THREAD_MOVING;
+    /* A signal for one that runs elsewhere: it is to come by the kernel. */
+    if (interrupted && t->state == THREAD_RUNNING && rq->cpu != cpu_this()) ipi_reschedule(rq->cpu->id);
     spin_unlock_irq(&rq->lock, saved);
     if (asleep && !here) place(t);
 }

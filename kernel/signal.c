@@ -91,7 +91,7 @@ static struct thread *taker_locked(struct process *p, struct thread *only, uint6
 /* ---- sending ---- */
 
 static bool may_lose_data(const struct sigdata *d) {
-    return d->code == SI_USER || d->code == SI_TKILL || d->code == SI_KERNEL;
+    return d->code == SI_USER || d->code == SI_KERNEL;
 }
 
 /* To where it waits: 0 or -EAGAIN. */
@@ -160,6 +160,27 @@ bool signal_fault(const struct sigdata *d) {
     else if (p->state == PROCESS_ALIVE) signal_post_locked(p, current(), d, NULL);
     spin_unlock(&process_lock);
     return end;
+}
+
+/* ---- what timers and asynchronous requests are told to send ---- */
+
+bool signal_receiver_locked(struct process *p, int tid, struct thread **t) {
+    *t = NULL;
+    if (!tid) return true;
+    LIST_FOREACH(*t, &p->threads, of_process) if ((*t)->tid == tid) return true;
+    return false;
+}
+
+bool signal_event_ok(int notify, int sig, int *tid) {
+    struct thread *t;
+    if (sig < 1 || sig > SIGNALS) return false;
+    if (notify == SIGEV_SIGNAL) *tid = 0;
+    if (notify != SIGEV_THREAD_ID) return notify == SIGEV_SIGNAL;
+    if (*tid <= 0) return false;
+    spin_lock(&process_lock);
+    bool ours = signal_receiver_locked(current_process(), *tid, &t);
+    spin_unlock(&process_lock);
+    return ours;
 }
 
 /* ---- taking ---- */

@@ -57,8 +57,8 @@ struct sigdata sigdata_user(int sig, int code);
 /*
  * Send to a process (t NULL: whichever thread takes it) or to one thread. e: the entry to wait on, which waits
  * nowhere yet; NULL: one is made for a real-time signal. 0: sent. 1: dropped, since it is ignored (or p is
- * ending). -EAGAIN: the limit of queued signals, or no memory; kill's own signals (SI_USER, SI_TKILL and SI_KERNEL)
- * never fail so, but then come without data and no more than once.
+ * ending). -EAGAIN: the limit of queued signals, or no memory; kill's and the kernel's own (SI_USER, SI_KERNEL) never
+ * fail so, but then come without data and no more than once.
  */
 int signal_post_locked(struct process *p, struct thread *t, const struct sigdata *, struct sigentry *e);
 /* As kill would. */
@@ -69,6 +69,11 @@ void signal_self(int sig);
 /* The running thread did it itself (an exception): blocked or ignored, it is the end. Says whether it is. */
 bool signal_fault(const struct sigdata *);
 
+/* What a sigevent names: thread tid of p, or (tid 0) the process. False: there is no such thread. process_lock held. */
+bool signal_receiver_locked(struct process *p, int tid, struct thread **);
+/* May the running process be told so? SIGEV_SIGNAL or SIGEV_THREAD_ID, signal 1-64, a thread of its own (tid; else it
+ * becomes 0). No lock held. */
+bool signal_event_ok(int notify, int sig, int *tid);
 /* It is decided: the process ends of it. process_lock held. */
 void signal_doom_locked(struct process *, int sig);
 

@@ -64,14 +64,21 @@ static void lengths(void) {
 }
 
 static void notification(void) {
-    static const int kinds[] = {SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID, 3, 5, -1, 99};
+    static const struct {
+        int notify, signo, thread;
+    } bad[] = {
+        {SIGEV_SIGNAL, 65, 0}, {SIGEV_SIGNAL, 0, 0}, {SIGEV_SIGNAL, -1, 0},     {SIGEV_THREAD_ID, SIGUSR1, 1},
+        {3, SIGUSR1, 0},       {5, SIGUSR1, 0},      {-1, SIGUSR1, 0},          {99, SIGUSR1, 0},
+        {6, SIGUSR1, 0},       {SIGEV_THREAD_ID, SIGUSR1, 0},
+    };
     struct aiocb cb;
     char what[40];
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         fill(&cb, page, PG);
-        cb.aio_sigevent.sigev_notify = kinds[i];
-        cb.aio_sigevent.sigev_signo = i ? SIGUSR1 : 65;
-        snprintf(what, sizeof what, "sigev_notify %d", kinds[i]);
+        cb.aio_sigevent.sigev_notify = bad[i].notify;
+        cb.aio_sigevent.sigev_signo = bad[i].signo;
+        memcpy((char *)&cb.aio_sigevent + 16, &bad[i].thread, sizeof bad[i].thread); /* its name differs */
+        snprintf(what, sizeof what, "sigev_notify %d, signal %d", bad[i].notify, bad[i].signo);
         refused(&cb, EINVAL, what);
         fails(aio_mlock(&cb), EINVAL, "W6: %s is refused, not ignored", what);
     }

@@ -13,6 +13,10 @@
 
 #include "tests/user/support.h"
 
+#ifndef SS_DISABLE
+#define SS_ONSTACK 1
+#define SS_DISABLE 2
+#endif
 #ifndef SI_TKILL
 #define SI_TKILL (-6)
 #endif
@@ -62,3 +66,33 @@ UNUSED static int raw_sigqueue(pid_t pid, int sig, long value) {
 }
 
 #define BIT(sig) (1ul << ((sig) - 1))
+
+/* What a handler's third argument points to, as the kernel has it (arch/sigframe.h). */
+enum { R_8, R_9, R_10, R_11, R_12, R_13, R_14, R_15, R_DI, R_SI, R_BP, R_BX, R_DX, R_AX, R_CX, R_SP, R_IP, R_FL,
+       R_CSGSFS, R_ERR, R_TRAP, R_OLDMASK, R_CR2, R_COUNT };
+
+struct kcontext {
+    uint64_t flags;
+    void *link;
+    stack_t stack;
+    uint64_t reg[R_COUNT]; /* cs is the low half-word of reg[R_CSGSFS], ss the high one */
+    uint8_t *fpstate;
+    uint64_t reserved[8];
+    uint64_t mask;
+};
+
+/* Runs fn(arg) in a child: its exit status, or 1000 + the signal that ended it. */
+UNUSED static int fate_of(void (*fn)(void *), void *arg) {
+    int status = as_root(fn, arg);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+/* Yields until *p is at least `value`; false if it never comes so far. */
+UNUSED static bool await(volatile int *p, int value) {
+    for (long i = 0; i < 20000000 && *p < value; i++) sched_yield();
+    return *p >= value;
+}
+
+UNUSED static void yields(int n) {
+    while (n--) sched_yield();
+}
