@@ -33,6 +33,7 @@ struct pmap {
     uint64_t resident; /* leaf entries with a page */
     uint64_t cpus;       /* atomic: CPUs that have the root loaded, lazily or not (arch/tlb.h) */
     uint64_t generation; /* atomic: batches finished */
+    bool grown;          /* rights were added without a batch since flush_grown */
 };
 
 int pmap_init(struct pmap *);  /* 0 or -ENOMEM */

@@ -29,6 +29,12 @@
  *   a CPU before a or after d, never between.
  *   A CPU that is called and has seen that generation already has flushed everything after it, and does nothing.
  *
+ * WHAT GROWS. A change that only adds rights needs no batch: a stale, lesser entry costs one more fault, which
+ * invalidates it (SDM Vol. 3, 4.10.4.1), finds the page and returns. Not so on locked pages, which take no
+ * fault (contract L2). There growth goes by the batch; and growth that went without one before the page was
+ * locked is remembered in pmap.grown, and flushed by flush_grown before the call that locks returns. From the
+ * moment that a region is marked, growth in it goes by the batch, so nothing slips between the two.
+ *
  * LOCKING  flush_finish waits for other CPUs with interrupts on (arch/ipi.h): no lock that is taken with
  *          interrupts off may be held; pmap.lock, taken with interrupts on alone, may.
  */
@@ -67,6 +73,15 @@ static inline void flush_page(struct flush *f, vaddr_t va) {
     if (f->pages < FLUSH_PAGES) f->page[f->pages] = va;
     f->pages++;
 }
+
+/* All translations may have changed. */
+static inline void flush_all(struct flush *f) {
+    f->pages = FLUSH_PAGES + 1;
+}
+
+/* Before locked pages are answered for: CPUs forget lesser entries than the tables have by now. No lock held that pmap.lock
+ * comes before. */
+void flush_grown(struct pmap *);
 
 /* Drop this frame once flushed; may finish a full batch at once. */
 static inline void flush_drop(struct flush *f, pfn_t pfn) {

@@ -61,7 +61,7 @@ static int break_cow(struct space *s, const struct region *r, vaddr_t va, pte_t 
     pfn_t old = pte_pfn(e);
     if (old != zero_pfn && frame_of(old)->state == FRAME_ANON && frame_is_sole(old)) {
         pmap_set(&s->pmap, slot, e | PTE_W | PTE_D);
-        flush_page(f, va);
+        page_grew(s, r, va, f);
         return 0;
     }
     int err = install_copy(s, r, slot, old, prot);

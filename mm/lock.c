@@ -159,6 +159,7 @@ int lock_job_step(struct lock_job *j, uint64_t budget) {
 void lock_job_finish(struct lock_job *j, bool commit) {
     if (!j->begun) return;
     struct space *s = j->space;
+    if (commit) flush_grown(&s->pmap);
     rw_lock(&s->lock);
     if (!commit) uncharge_pages(s, j->charged);
     wanted_settle(s, j->start, j->end, commit);
@@ -238,6 +239,7 @@ static int lock_current(struct space *s, enum lock_mode mode) {
     do {
         err = wanted_populate(s, &next, USER_MAX, SLICE, true);
     } while (err > 0);
+    if (!err) flush_grown(&s->pmap);
     rw_lock(&s->lock);
     if (err) uncharge_pages(s, charged);
     wanted_settle(s, WHOLE_SPACE, err == 0);

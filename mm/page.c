@@ -77,6 +77,16 @@ static pte_t with_rights(const struct region *r, pte_t e, int prot) {
     return pte_make(pfn, (prot & PROT_WRITE) && may_write(r, pfn), prot & PROT_EXEC) | (e & PTE_D);
 }
 
+/* The same frame, and nothing that old allowed is refused now. */
+static bool grows(pte_t old, pte_t now) {
+    return pte_present(old) && pte_present(now) && !(old & PTE_W & ~now) && !(now & PTE_NX & ~old);
+}
+
+void page_grew(struct space *s, const struct region *r, vaddr_t va, struct flush *f) {
+    if (r->lock != LOCK_NONE || r->want != LOCK_NONE) flush_page(f, va);
+    else s->pmap.grown = true;
+}
+
 void pages_protect(struct space *s, const struct region *r, vaddr_t va, vaddr_t end, int prot) {
     struct pmap *pm = &s->pmap;
     struct flush f;
@@ -90,8 +100,8 @@ void pages_protect(struct space *s, const struct region *r, vaddr_t va, vaddr_t 
             pte_t old = *pte, now = with_rights(r, old, prot);
             if (now == old) continue;
             pmap_set(pm, pte, now);
-            /* Also when a right only grew: a locked page must not fault on a stale entry (L2). */
-            if (pte_present(old)) flush_page(&f, va);
+            if (grows(old, now)) page_grew(s, r, va, &f);
+            else if (pte_present(old)) flush_page(&f, va);
         }
         spin_unlock(&pm->lock);
         spin_lock(&pm->lock);

@@ -100,6 +100,9 @@ void charge_get_stats(uint64_t *locked, uint64_t *cap);
 void pages_drop(struct space *, const struct region *, vaddr_t start, vaddr_t end);
 /* Give resident pages the rights that prot allows now (no COW is broken); parks them for PROT_NONE. */
 void pages_protect(struct space *, const struct region *, vaddr_t start, vaddr_t end, int prot);
+/* This page's entry, which is present, has got more rights. pmap.lock held. Noted only where the page may take no further
+ * fault (L2; arch/tlb.h). */
+void page_grew(struct space *, const struct region *, vaddr_t va, struct flush *);
 /* Move entries [from, from + len) to [to, to + len) of the same space; lock exclusive. */
 void pages_move(struct space *, vaddr_t from, vaddr_t to, uint64_t len);
 

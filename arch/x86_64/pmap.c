@@ -45,6 +45,7 @@ int pmap_init(struct pmap *pm) {
     pm->resident = 0;
     pm->cpus = 0;
     pm->generation = 0;
+    pm->grown = false;
     spin_init(&pm->lock, "pmap");
     return 0;
 }

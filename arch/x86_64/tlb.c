@@ -161,6 +161,17 @@ void flush_finish(struct flush *f) {
     f->tables = false;
 }
 
+/* Under the lock to the end: another locker that finds nothing to do must know that it is done. */
+void flush_grown(struct pmap *pm) {
+    struct flush f;
+    flush_begin(&f, pm);
+    spin_lock(&pm->lock);
+    if (pm->grown) flush_all(&f);
+    pm->grown = false;
+    flush_finish(&f);
+    spin_unlock(&pm->lock);
+}
+
 /* ---- what there is to see ---- */
 
 void tlb_get_stats(struct tlb_stats *sum) {
