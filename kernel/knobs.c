@@ -25,6 +25,12 @@
  *   vm.stats.pins                   N    pins on frames
  *   vm.stats.spaces .regions        N    address spaces; mapped ranges in them
  *   vm.stats.heap_live              N    kernel heap blocks in use
+ *   vm.stats.tlb_batches            N    since boot: batches of changes that other CPUs' TLBs may have to know (arch/tlb.h)
+ *   vm.stats.tlb_shootdowns .tlb_interrupted
+ *                                   N    of them, those that interrupted other CPUs; how many CPUs in all
+ *   vm.stats.tlb_lazy               N    CPUs that were left alone because they ran no program
+ *   vm.stats.tlb_covered            N    interrupts that found the work done by a later batch
+ *   vm.stats.tlb_kept .tlb_outdated N    returns to a space with every translation kept; with all of them flushed
  *
  *   hw.ncpu                         N    CPUs that run
  *
@@ -49,6 +55,7 @@
 
 #include "arch/cpu.h"
 #include "arch/ipi.h"
+#include "arch/tlb.h"
 #include "kernel/aio.h"
 #include "kernel/file.h"
 #include "kernel/inject.h"
@@ -126,6 +133,20 @@ VM_STAT(cache, frames.count[FRAME_CACHE])
 VM_STAT(promised, frames.promised)
 VM_STAT(given, frames.given)
 VM_STAT(pins, frames.pins)
+
+#define TLB_STAT(name)                     \
+    static uint64_t get_tlb_##name(void) { \
+        struct tlb_stats s;                \
+        tlb_get_stats(&s);                 \
+        return s.name;                     \
+    }
+TLB_STAT(batches)
+TLB_STAT(shootdowns)
+TLB_STAT(interrupted)
+TLB_STAT(lazy)
+TLB_STAT(covered)
+TLB_STAT(kept)
+TLB_STAT(outdated)
 
 /* ---- the kernel at large ---- */
 
@@ -221,6 +242,13 @@ const struct knob knobs[] = {
     {"vm.stats.spaces", N(get_vm_spaces)},
     {"vm.stats.regions", N(get_vm_regions)},
     {"vm.stats.heap_live", N(heap_live)},
+    {"vm.stats.tlb_batches", N(get_tlb_batches)},
+    {"vm.stats.tlb_shootdowns", N(get_tlb_shootdowns)},
+    {"vm.stats.tlb_interrupted", N(get_tlb_interrupted)},
+    {"vm.stats.tlb_lazy", N(get_tlb_lazy)},
+    {"vm.stats.tlb_covered", N(get_tlb_covered)},
+    {"vm.stats.tlb_kept", N(get_tlb_kept)},
+    {"vm.stats.tlb_outdated", N(get_tlb_outdated)},
     {"hw.ncpu", N(get_ncpu)},
     {"kern.ostype", T(ostype)},
     {"kern.threads", N(get_threads)},

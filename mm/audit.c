@@ -15,7 +15,10 @@
  * list links, so .next serves as the count of what was seen. The first thing broken is reported; the rest
  * may follow from it.
  *
- * LOCKING  see mm_audit() in mm/mm.h: exact when nothing else changes memory meanwhile.
+ * Other CPUs go on meanwhile, so a look may find what was only on its way from one count to another. What is broken
+ * stays broken: an audit that finds something looks again, and believes it only if it is never gone.
+ *
+ * LOCKING  audit_lock: one audit at a time. Frames: a chunk at a time under frame_freeze. See mm_audit() in mm/mm.h.
  */
 #include <asm/mman.h>
 
@@ -31,7 +34,10 @@ struct audit {
     uint64_t seen[FRAME_STATES];
 };
 
-static char text[160];
+static struct mutex audit_lock = {.guard = {.name = "audit"}, .name = "audit"};
+static char text[160]; /* audit_lock */
+
+#define TRIES 16
 
 static void found(struct audit *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -48,13 +54,20 @@ static void found(struct audit *a, const char *fmt, ...) {
 
 typedef void frame_visitor(struct audit *, pfn_t, struct frame *);
 
-/* Every block's head, in order of address. Tails and absent frames are passed over. */
+/* Every block's head, in order of address, a chunk at a time. Tails and absent frames are passed over. */
 static void each_block(struct audit *a, frame_visitor *visit) {
-    for (pfn_t pfn = frame_next_initialised(0); pfn != NO_PFN;) {
-        struct frame *f = frame_of(pfn);
-        bool head = f->state != FRAME_ABSENT && f->order <= FRAME_MAX_ORDER;
-        if (head) visit(a, pfn, f);
-        pfn = frame_next_initialised(pfn + (head ? 1u << f->order : 1));
+    pfn_t pfn = frame_next_initialised(0);
+    while (pfn != NO_PFN) {
+        pfn_t end = (pfn | ((1u << FRAME_MAX_ORDER) - 1)) + 1;
+        frame_freeze(); /* the list links of a frame that is freed now are not ours any more */
+        while (pfn < end) {
+            struct frame *f = frame_of(pfn);
+            bool head = f->state != FRAME_ABSENT && f->order <= FRAME_MAX_ORDER;
+            if (head) visit(a, pfn, f);
+            pfn += head ? 1u << f->order : 1;
+        }
+        frame_thaw();
+        pfn = frame_next_initialised(end);
     }
 }
 
@@ -215,7 +228,7 @@ static void check_kernel(struct audit *a, const pte_t *table, int level, unsigne
     }
 }
 
-const char *mm_audit(void) {
+static const char *audit_once(void) {
     struct audit a = {0};
     uint64_t charged, cap;
     each_block(&a, start_count);
@@ -227,4 +240,16 @@ const char *mm_audit(void) {
     if (charged != a.charged) found(&a, "I3: %lu pages charged in all, %lu in spaces", charged, a.charged);
     check_kernel(&a, phys_to_virt(mmu_kernel_root), PT_LEVELS - 1, PT_ENTRIES / 2);
     return a.broken ? text : NULL;
+}
+
+const char *mm_audit(void) {
+    const char *wrong = NULL;
+    mutex_lock(&audit_lock);
+    for (unsigned tries = 0; tries < TRIES; tries++) {
+        wrong = audit_once();
+        if (!wrong) break;
+        yield_point();
+    }
+    mutex_unlock(&audit_lock);
+    return wrong;
 }

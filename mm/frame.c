@@ -255,6 +255,14 @@ void frame_get_stats(struct frame_stats *s) {
     spin_unlock(&frame_lock);
 }
 
+void frame_freeze(void) {
+    spin_lock(&frame_lock);
+}
+
+void frame_thaw(void) {
+    spin_unlock(&frame_lock);
+}
+
 pfn_t frame_next_initialised(pfn_t pfn) {
     for (pfn_t end = usable[nusable - 1].end; pfn < end; pfn++)
         if (buddy_initialised(pfn)) return pfn;

@@ -89,6 +89,9 @@ struct frame_stats {
 };
 void frame_get_stats(struct frame_stats *);
 
+/* For the auditor: between the two no frame changes its state. Spins, and so does who comes meanwhile: be quick. */
+void frame_freeze(void);
+void frame_thaw(void);
 /* For the auditor: first initialised frame number >= pfn, or NO_PFN at the end. */
 pfn_t frame_next_initialised(pfn_t);
 /* For the auditor: frames on the free lists, walked; panics on a broken link. Plus those never initialised. */

@@ -172,7 +172,7 @@ int mm_set_lock_cap(uint64_t pages);
 
 /*
  * Check the contract's invariants I1-I4 and I6 over everything: NULL, or a line that says what is broken.
- * Stops the world by holding every space's lock in turn; the caller ensures that nothing else changes
- * memory meanwhile where an exact answer is wanted.
+ * Holds the locks of one space and one object at a time, and repeats itself when something seems broken, so
+ * that what a few other calls change meanwhile does not matter. Against memory that never comes to rest it cannot win.
  */
 const char *mm_audit(void);

@@ -10,7 +10,7 @@
  *        └─────> counts          mapped, accessible, charged, promised     lock (exclusive)
  *
  * LOCK ORDER  break_lock -> range -> space.lock -> list of objects -> object.lock -> pmap.lock -> cache.lock -> frame_lock
- *             list of spaces -> space.lock
+ *             audit -> list of spaces -> space.lock
  *
  * A call that changes regions: hold the range, then under lock (exclusive) decode and reserve everything,
  * then perform what cannot fail. A fault or a slice of a lock request: lock shared, then pmap.lock.
