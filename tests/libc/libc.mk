@@ -23,3 +23,4 @@ $(B)/tests/user/%: tests/libc/%.c $(LIBC)
 $(B)/tests/libc/%: $(B)/tests/user/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
+.SECONDARY: $(patsubst tests/libc/%.c,$(B)/tests/user/%,$(wildcard tests/libc/*.c))

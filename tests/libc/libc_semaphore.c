@@ -4,8 +4,6 @@
  *
  * Unnamed semaphores: counts, limits, deadlines, signals, two processes, and destruction by the one
  * who got the last unit.
- *
- * guest: later
  */
 #include "tests/tap.h"
 

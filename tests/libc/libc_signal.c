@@ -4,8 +4,6 @@
  *
  * Signals as a program sees them: handlers and their flags, masks of each thread, queues, waiting,
  * stacks, jumps, contexts.
- *
- * guest: later
  */
 #include "tests/tap.h"
 

@@ -4,7 +4,7 @@
  *
  * Threads: made, joined, detached, ended; their memory, attributes and own variables.
  *
- * guest: later
+ * mem: 256M
  */
 #include "tests/tap.h"
 

@@ -4,8 +4,6 @@
  *
  * Cancellation: at every call that blocks, before it and while it sleeps; never where it is
  * disabled; cleanup routines; what a call has done is not lost.
- *
- * guest: later
  */
 #include "tests/tap.h"
 

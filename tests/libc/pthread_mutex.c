@@ -4,8 +4,6 @@
  *
  * Mutexes: each type and what it refuses, deadlines, the death of an owner, priority inheritance,
  * two processes.
- *
- * guest: later
  */
 #include "tests/tap.h"
 

@@ -3,8 +3,6 @@
  * Copyright (c) The Holdfast authors
  *
  * Threads and the rest of libc: keys, fork among threads, streams, memory, policies, processors.
- *
- * guest: later
  */
 #include "tests/tap.h"
 

@@ -3,8 +3,6 @@
  * Copyright (c) The Holdfast authors
  *
  * Condition variables, read-write locks, barriers, once, spin locks: by counts, never by time.
- *
- * guest: later
  */
 #include "tests/tap.h"
 
