@@ -72,6 +72,12 @@ void signal_doom_locked(struct process *p, int sig) {
     LIST_FOREACH(t, &p->threads, of_process) attend(t, ATTENTION_SIGNAL | ATTENTION_KILL);
 }
 
+/* It is awake now and will look; the next signal is for another one. */
+static void hand_to_waiter(struct thread *t) {
+    t->sigwait = 0;
+    sched_interrupt(t);
+}
+
 static bool takes(const struct thread *t, uint64_t bit) {
     return !(t->sigmask & bit) || (t->sigwait & bit);
 }
@@ -121,7 +127,7 @@ int signal_post_locked(struct process *p, struct thread *t, const struct sigdata
     if (taker && !awaited && (p->signals.ignored & bit)) return 1;
     int error = put_locked(p, t ? t->sigpending : &p->signals.pending, d, e);
     if (error || !taker) return error;
-    if (awaited) sched_interrupt(taker);
+    if (awaited) hand_to_waiter(taker);
     else if (p->signals.action[d->signo - 1].handler == HANDLER_DEFAULT) signal_doom_locked(p, d->signo);
     else attend(taker, ATTENTION_SIGNAL);
     return 0;
@@ -197,14 +203,13 @@ void signal_recheck_locked(struct thread *t) {
     else __atomic_and_fetch(&t->attention, ~ATTENTION_SIGNAL, __ATOMIC_SEQ_CST);
 }
 
-/* Signals of the process that its threads are to look at again. */
-static void offer_locked(struct process *p, uint64_t set, const struct thread *but) {
+void signal_offer_locked(struct process *p, uint64_t set, const struct thread *but) {
     struct thread *t;
     set &= p->signals.pending.set;
     if (!set) return;
     LIST_FOREACH(t, &p->threads, of_process) {
         if (t != but && (set & ~t->sigmask)) attend(t, ATTENTION_SIGNAL);
-        else if (t != but && (set & t->sigwait)) sched_interrupt(t);
+        else if (t != but && (set & t->sigwait)) hand_to_waiter(t);
     }
 }
 
@@ -213,14 +218,14 @@ void signal_set_mask_locked(uint64_t mask) {
     uint64_t blocked = mask & ~me->sigmask;
     me->sigmask = mask;
     signal_recheck_locked(me);
-    offer_locked(me->process, blocked, me);
+    signal_offer_locked(me->process, blocked, me);
 }
 
 /* ---- ends ---- */
 
 void signals_thread_exit_locked(struct process *p, struct thread *t) {
     sigpending_flush_locked(t->sigpending, ~0ul);
-    offer_locked(p, ~t->sigmask | t->sigwait, t);
+    signal_offer_locked(p, ~t->sigmask | t->sigwait, t);
 }
 
 void signals_exit_locked(struct process *p) {

@@ -83,6 +83,8 @@ void signal_doom_locked(struct process *, int sig);
 void signal_recheck_locked(struct thread *t);
 /* The running thread's mask; what it then no longer takes, another may. */
 void signal_set_mask_locked(uint64_t mask);
+/* `but` does not take these signals of the process any more, if they wait: the other threads are to look. */
+void signal_offer_locked(struct process *, uint64_t set, const struct thread *but);
 /* On the way to ring 3 with ATTENTION_* set, interrupts on: acts on what is pending; may not return. */
 void signal_act(struct trapframe *);
 /* The next signal of the set, from the thread's own or the process's: false if there is none. */

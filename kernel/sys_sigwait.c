@@ -24,18 +24,16 @@
 /* 1 and *d; -ETIMEDOUT; -EINTR: a signal of another kind wants its handler. */
 static int wait_locked(struct thread *me, uint64_t set, uint64_t deadline, struct sigdata *d) {
     struct waitlist list = {0};
-    int error = 0;
-    me->sigwait = set;
-    while (!signal_take_locked(me, set, d)) {
-        if (error == -ETIMEDOUT || (error && me->attention)) {
-            me->sigwait = 0;
-            return error;
-        }
-        error = sched_sleep(&list, &process_lock, deadline, true);
+    int result = 0;
+    bool taken;
+    while (!(taken = signal_take_locked(me, set, d)) && result != -ETIMEDOUT && !(result && me->attention)) {
+        me->sigwait = set;
+        result = sched_sleep(&list, &process_lock, deadline, true);
+        me->sigwait = 0;
     }
-    me->sigwait = 0;
     signal_recheck_locked(me);
-    return 1;
+    signal_offer_locked(me->process, set, me); /* whoever woke us may have meant one that we leave */
+    return taken ? 1 : result;
 }
 
 static int read_deadline(uint64_t user, uint64_t *deadline) {

@@ -130,7 +130,7 @@ static void forgery(void) {
     si.si_code = SI_QUEUE;
     is_int(syscall(SYS_rt_tgsigqueueinfo, getpid(), getpid(), RT, &si), 0, "to a thread");
     is_int(raw_sigtimedwait(BIT(RT), &si, NULL), RT, "it came");
-    fails(syscall(SYS_rt_tgsigqueueinfo, getpid(), 1, RT, &si), ESRCH, "not to another process's thread");
+    fails(syscall(SYS_rt_tgsigqueueinfo, getpid(), 4194001, RT, &si), ESRCH, "not to a thread that is not there");
     fails(syscall(SYS_rt_tgsigqueueinfo, -1, getpid(), RT, &si), EINVAL, "a bad process");
     fails(syscall(SYS_rt_sigqueueinfo, getpid(), 65, &si), EINVAL, "signal 65");
     fails(syscall(SYS_rt_sigqueueinfo, getpid(), -1, &si), EINVAL, "signal -1");
@@ -159,12 +159,32 @@ static void inheritance(void) {
     is_int(raw_sigtimedwait(BIT(RT) | BIT(SIGUSR1), &si, NULL), RT, "all of it");
 }
 
+/* No memory for an entry: sigqueue says so, kill sends without the data. */
+static void injected(void) {
+    siginfo_t si;
+    block(RT);
+    if (!on_holdfast()) {
+        skip(5, "needs injection");
+        return;
+    }
+    set_knob("debug.inject.heap", 1);
+    fails(raw_sigqueue(getpid(), RT, 1), EAGAIN, "sigqueue without memory");
+    fails(raw_sigtimedwait(BIT(RT), &si, &(struct timespec){0, 0}), EAGAIN, "sends nothing");
+    set_knob("debug.inject.heap", 1);
+    is_int(kill(getpid(), RT), 0, "kill without memory");
+    is_int(raw_sigtimedwait(BIT(RT), &si, &(struct timespec){0, 0}), RT, "sends all the same");
+    is_int((long)knob("debug.audit"), 0, "the kernel is whole");
+    set_knob("debug.inject.heap", 0);
+    unblock(RT);
+}
+
 int main(void) {
     standard();
     real_time();
     handled_in_order();
     limit();
     forgery();
+    injected();
     inheritance();
     return done_testing();
 }
