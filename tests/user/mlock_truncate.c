@@ -5,7 +5,7 @@
  * A locked page of a shared object is truncated away: SIGBUS beyond the end, zeroes when the object grows
  * again, and munlock, munmap, close and exit in any order lose no frame.
  *
- * clauses: L21 I8
+ * clauses: L21 L1 L2 I8
  * pitfalls: B3
  */
 #include "tests/user/support.h"
@@ -26,6 +26,11 @@ static void cut_and_grow(void) {
     ok(p[0] == 9 && p[PG + 4095] == 9, "L21: the old ones what they had");
     p[3 * PG] = 4;
     is_int(p[3 * PG], 4, "L21: and the new ones can be written");
+    ftruncate(fd, PG);
+    ftruncate(fd, N * PG);
+    is_int(mlock(p, N * PG), 0, "L21: locked again, after it was cut and grown once more");
+    is_str(core_map(p, N), "1111", "L1: what was cut away is brought in");
+    is_int(faults_writing(p, N), 0, "L2: and takes no fault");
     ftruncate(fd, 2 * PG + 100);
     ftruncate(fd, N * PG);
     memset(p + 2 * PG, 6, PG);
@@ -88,7 +93,7 @@ static void all_orders(void) {
 }
 
 int main(void) {
-    plan(20);
+    plan(23);
     cut_and_grow();
     past_the_end();
     all_orders();
