@@ -143,7 +143,7 @@ static void set_action(int sig, const struct action *a) {
 
 long sys_rt_sigaction(uint64_t signal, uint64_t act, uint64_t old, uint64_t size) {
     int sig = (int)signal;
-    struct action a, was;
+    struct action a = {0}, was;
     if (size != SET_SIZE || sig < 1 || sig > SIGNALS) return -EINVAL;
     if (act && copyin(&a, act, sizeof a)) return -EFAULT;
     if (act && (UNBLOCKABLE & SIGBIT(sig))) return -EINVAL;
