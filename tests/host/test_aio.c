@@ -100,7 +100,6 @@ static int fake_begin(struct lock_job *j) {
 }
 
 static void cancel_now(struct aio_request *rq);
-
 static int fake_step(struct lock_job *j, uint64_t budget) {
     size_t n = strlen(order);
     if (!j->begun) bail_out("a job that has not begun is stepped");
@@ -160,6 +159,10 @@ static void fake_drop(struct space *s) {
 #define space_hold              fake_hold
 #define space_drop              fake_drop
 #define thread_create_kernel(name, fn, arg) ((void)(fn), (struct thread *)NULL)
+#define signal_receiver_locked(p, tid, t) (*(t) = NULL, false) /* requests here notify nobody */
+#define signal_post_locked(p, t, what, e) ((void)(t))
+#define sigentry_withdraw_locked(e)       ((void)(e))
+struct spinlock process_lock;
 
 #include "kernel/aio_process.c"
 #include "kernel/aio_queue.c"
