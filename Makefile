@@ -9,7 +9,7 @@
 # Objects: the kernel's in $(B)/k, from boot/ arch/x86_64/ mm/ kernel/ and libc/core/; libc's in $(B)/libc;
 # programs in $(B)/user and $(B)/tests/user; host tests in $(B)/tests/host; generated headers in $(B)/gen.
 #
-# Variables: CC=clang, DEBUG=1 (costly assertions; build/debug), V=1 (show the commands).
+# Variables: CC=clang, DEBUG=1 (costly assertions, lock order; build/debug), V=1 (show the commands).
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -51,7 +51,7 @@ $(SYSINC)/.filled:
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Werror
 CCINC := $(shell $(CC) -print-file-name=include 2>/dev/null)
-KCFLAGS = -std=gnu17 -O2 -g $(WARN) $(if $(DEBUG),-DDEBUG) \
+KCFLAGS = -std=gnu17 -O2 -g $(WARN) $(if $(DEBUG),-DDEBUG -DLOCKDEP -DPLANTS -fno-optimize-sibling-calls) \
     -ffreestanding -nostdinc -isystem $(CCINC) -isystem $(SYSINC) -I. -Iarch/x86_64 -I$(B) -I$(B)/gen \
     -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-stack-protector -fcf-protection=none \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common -fno-strict-aliasing \
@@ -101,8 +101,9 @@ debug: all ## like run, with QEMU waiting for gdb; prints the gdb command
 RING0 := boot arch arch/x86_64 mm kernel libc/core abi
 
 check: check-tree check-compilers check-tidy check-text ## every check that runs nothing: rules, warnings, analysis, spelling
-check-tree: ## include rules, licence lines, sizes of files and functions
+check-tree: ## include rules, licence lines, sizes of files and functions, the order of locks
 	@tools/check-includes
+	@tools/check-lockorder
 	@tools/check-files
 check-compilers: ## gcc and clang, all warnings as errors
 	@$(MAKE) CC=gcc all

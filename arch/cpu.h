@@ -71,6 +71,14 @@ static inline bool cpu_preempt_on(void) {
     return last;
 }
 
+/* Preemption is not off and this is no interrupt. Each half is true of whatever CPU it is read on, if of any. */
+static inline bool cpu_may_sleep(void) {
+    uint32_t off, depth;
+    __asm__ volatile("movl %%gs:%c1, %0" : "=r"(off) : "i"(offsetof(struct cpu, preempt_off)));
+    __asm__ volatile("movl %%gs:%c1, %0" : "=r"(depth) : "i"(offsetof(struct cpu, irq_depth)));
+    return off == 0 && depth == 0;
+}
+
 /* A number from the CPU's random number generator: false when it has none or is out of them (SDM Vol. 1, 7.3.17). */
 bool cpu_random(uint64_t *);
 /* CPUID leaf 1, EDX: what AT_HWCAP tells programs (AMD64 supplement). */

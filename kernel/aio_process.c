@@ -170,7 +170,7 @@ const char *aio_audit(void) {
     const char *wrong = NULL;
     uint64_t all = 0;
     mutex_lock(&aio_all.lock);
-    LIST_FOREACH(ap, &aio_all.list, all) mutex_lock(&ap->lock);
+    LIST_FOREACH(ap, &aio_all.list, all) mutex_lock_nested(&ap->lock); /* aio_all.lock: nobody else takes two */
     LIST_FOREACH(ap, &aio_all.list, all) {
         if (!wrong) wrong = audit_process(ap);
         all += ap->total;

@@ -64,7 +64,7 @@ void user_bad_address(struct trapframe *tf, vaddr_t address) {
 bool user_page_fault(struct trapframe *tf, vaddr_t address) {
     struct space *space = current()->space;
     int access = tf->error & PF_FETCH ? FAULT_EXEC : tf->error & PF_WRITE ? FAULT_WRITE : FAULT_READ;
-    if (!space || cpu_this()->preempt_off) return false; /* under a spinlock nothing is brought in: arch/uaccess.h */
+    if (!space || !cpu_may_sleep()) return false; /* under a spinlock nothing is brought in: arch/uaccess.h */
     int error = space_fault(space, address, access);
     if (error == 0) {
         current()->minor_faults++;

@@ -36,7 +36,7 @@ static void put_pair(struct pair *p) {
 static void lock_pair(const struct pair *p) {
     struct futex_bucket *a = futex_bucket(&p->a), *b = futex_bucket(&p->b);
     spin_lock(a < b ? &a->lock : &b->lock);
-    if (a != b) spin_lock(a < b ? &b->lock : &a->lock);
+    if (a != b) spin_lock_nested(a < b ? &b->lock : &a->lock);
 }
 
 static void unlock_pair(const struct pair *p) {

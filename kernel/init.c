@@ -15,6 +15,7 @@
 #include "kernel/assert.h"
 #include "kernel/exec.h"
 #include "kernel/file.h"
+#include "kernel/plant.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "libc/core/string.h"
@@ -69,7 +70,7 @@ static void parse(struct options *o, const char *cmdline) {
             return;
         }
         if (strncmp(word, "uid=", 4) == 0) o->uid = parse_uid(word + 4);
-        else if (strcmp(word, "quiet") != 0) log_line("command line: %s is no option of mine", word);
+        else if (strcmp(word, "quiet") != 0 && !plant(word)) log_line("command line: %s is no option of mine", word);
     }
     o->argv[0] = DEFAULT_INIT;
 }

@@ -27,6 +27,7 @@
 #include "arch/clock.h"
 #include "arch/ipi.h"
 #include "kernel/assert.h"
+#include "kernel/lockdep.h"
 #include "kernel/preempt.h"
 #include "kernel/runqueue.h"
 #include "kernel/trace.h"
@@ -222,8 +223,8 @@ void yield_point(void) {
 }
 
 void might_sleep(void) {
-    struct cpu *cpu = cpu_this();
-    ASSERT(cpu->preempt_off == 0 && cpu->irq_depth == 0);
+    lockdep_might_sleep();
+    ASSERT(cpu_may_sleep());
 }
 
 /* ---- sleeping and waking ---- */
@@ -362,6 +363,7 @@ void sched_start(struct thread *t) {
 
 _Noreturn void sched_exit(void) {
     irq_disable();
+    lockdep_none_held("by a thread that ends");
     struct runqueue *rq = runqueue_this();
     spin_lock(&rq->lock);
     preempt_enable_quiet(); /* the caller's: a switch is made with the lock's alone */

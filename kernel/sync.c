@@ -10,11 +10,12 @@
  * that were there before it, and for more urgent ones.
  *
  * LOCKING  a sleeping lock's guard is a spinlock around its few words; cond.guard before mutex.guard.
- * MISSING  lock-order checking.
+ *          Each call tells kernel/lockdep.c, which is nothing in ordinary kernels; the guards are a class of their own.
  */
 #include "kernel/sync.h"
 
 #include "kernel/assert.h"
+#include "kernel/lockdep.h"
 #include "kernel/preempt.h"
 #include "kernel/sched.h"
 #include "kernel/waitq.h"
@@ -42,6 +43,7 @@ static inline void release(struct spinlock *l) {
 
 void spin_lock(struct spinlock *l) {
     preempt_disable();
+    lockdep_take(l->name, LOCK_SPIN, 0);
     acquire(l);
 }
 
@@ -49,6 +51,7 @@ bool spin_trylock(struct spinlock *l) {
     preempt_disable();
     if (!__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE)) {
         l->owner = cpu_this();
+        lockdep_take(l->name, LOCK_SPIN, LOCK_TRY);
         return true;
     }
     preempt_enable();
@@ -56,6 +59,7 @@ bool spin_trylock(struct spinlock *l) {
 }
 
 void spin_unlock(struct spinlock *l) {
+    lockdep_release(l->name, LOCK_SPIN);
     release(l);
     preempt_enable();
 }
@@ -67,11 +71,13 @@ bool spin_held(const struct spinlock *l) {
 uint64_t spin_lock_irq(struct spinlock *l) {
     uint64_t saved = irq_save();
     preempt_disable();
+    lockdep_take(l->name, LOCK_SPIN, 0);
     acquire(l);
     return saved;
 }
 
 void spin_unlock_irq(struct spinlock *l, uint64_t saved) {
+    lockdep_release(l->name, LOCK_SPIN);
     release(l);
     irq_restore(saved);
     preempt_enable();
@@ -81,7 +87,7 @@ void spin_unlock_irq(struct spinlock *l, uint64_t saved) {
 
 void mutex_init(struct mutex *m, const char *name) {
     *m = (struct mutex){.name = name};
-    spin_init(&m->guard, name);
+    spin_init(&m->guard, "guard");
 }
 
 /* ---- waiters ---- */
@@ -111,8 +117,9 @@ static void sleep_for(struct waitlist *l, struct spinlock *guard, struct pi *pi,
     sched_sleep(l, guard, NO_DEADLINE, false);
 }
 
-void mutex_lock(struct mutex *m) {
+static void lock_mutex(struct mutex *m, unsigned how) {
     might_sleep();
+    lockdep_take(m->name, LOCK_SLEEP, how);
     spin_lock(&m->guard);
     if (!m->owner) {
         m->owner = current();
@@ -124,11 +131,16 @@ void mutex_lock(struct mutex *m) {
     spin_unlock(&m->guard);
 }
 
+void mutex_lock(struct mutex *m) {
+    lock_mutex(m, 0);
+}
+
 bool mutex_trylock(struct mutex *m) {
     spin_lock(&m->guard);
     bool taken = !m->owner;
     if (taken) m->owner = current();
     spin_unlock(&m->guard);
+    if (taken) lockdep_take(m->name, LOCK_SLEEP, LOCK_TRY);
     return taken;
 }
 
@@ -140,6 +152,7 @@ static void mutex_pass(struct mutex *m, struct thread *next) {
 }
 
 void mutex_unlock(struct mutex *m) {
+    lockdep_release(m->name, LOCK_SLEEP);
     spin_lock(&m->guard);
     ASSERT(m->owner == current());
     m->owner = most_urgent(&m->waiters);
@@ -155,7 +168,7 @@ bool mutex_held(const struct mutex *m) {
 
 void rw_init(struct rwlock *l, const char *name) {
     *l = (struct rwlock){.name = name};
-    spin_init(&l->guard, name);
+    spin_init(&l->guard, "guard");
 }
 
 static void rw_sleep(struct rwlock *l, bool shared) {
@@ -177,6 +190,7 @@ static void rw_pass_locked(struct rwlock *l) {
 
 void rw_lock_shared(struct rwlock *l) {
     might_sleep();
+    lockdep_take(l->name, LOCK_SLEEP, 0);
     spin_lock(&l->guard);
     if (l->writer == current()) panic("rwlock %s: its writer reads", l->name);
     if (l->writer || l->waiters.head) rw_sleep(l, true);
@@ -185,19 +199,25 @@ void rw_lock_shared(struct rwlock *l) {
 }
 
 void rw_unlock_shared(struct rwlock *l) {
+    lockdep_release(l->name, LOCK_SLEEP);
     spin_lock(&l->guard);
     ASSERT(l->readers > 0);
     if (--l->readers == 0) rw_pass_locked(l);
     spin_unlock(&l->guard);
 }
 
-void rw_lock(struct rwlock *l) {
+static void lock_exclusive(struct rwlock *l, unsigned how) {
     might_sleep();
+    lockdep_take(l->name, LOCK_SLEEP, how);
     spin_lock(&l->guard);
     if (l->writer == current()) panic("rwlock %s taken twice", l->name);
     if (l->writer || l->readers) rw_sleep(l, false);
     else l->writer = current();
     spin_unlock(&l->guard);
+}
+
+void rw_lock(struct rwlock *l) {
+    lock_exclusive(l, 0);
 }
 
 /* The writer lets go. If it inherited, that ends; rw_pass_locked gives the next one its share. */
@@ -208,6 +228,7 @@ static void rw_let_go_locked(struct rwlock *l) {
 }
 
 void rw_unlock(struct rwlock *l) {
+    lockdep_release(l->name, LOCK_SLEEP);
     spin_lock(&l->guard);
     rw_let_go_locked(l);
     rw_pass_locked(l);
@@ -230,7 +251,7 @@ bool rw_held(const struct rwlock *l) {
 
 void cond_init(struct cond *c, const char *name) {
     *c = (struct cond){.name = name};
-    spin_init(&c->guard, name);
+    spin_init(&c->guard, "cond");
 }
 
 int cond_wait_until(struct cond *c, struct mutex *m, uint64_t deadline, bool interruptible) {
@@ -258,6 +279,30 @@ void cond_broadcast(struct cond *c) {
     while (sched_wake_first(&c->waiters)) {}
     spin_unlock(&c->guard);
 }
+
+/* ---- what the lock-order checker has to be told ---- */
+
+#ifdef LOCKDEP
+void spin_lock_nested(struct spinlock *l) {
+    preempt_disable();
+    lockdep_take(l->name, LOCK_SPIN, LOCK_NESTED);
+    acquire(l);
+}
+
+void mutex_lock_nested(struct mutex *m) {
+    lock_mutex(m, LOCK_NESTED);
+}
+
+void rw_lock_nested(struct rwlock *l) {
+    lock_exclusive(l, LOCK_NESTED);
+}
+
+void lock_may_wait(const char *name) {
+    might_sleep();
+    lockdep_take(name, LOCK_SLEEP, 0);
+    lockdep_release(name, LOCK_SLEEP);
+}
+#endif
 
 /* ---- wait queues ---- */
 

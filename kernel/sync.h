@@ -12,7 +12,8 @@
  *   cond       a condition to sleep on, its predicate guarded by a mutex.
  *
  * All are initialised at run time, and named, so that a panic or the lock-order checker can say which.
- * A thread may not sleep (mutex, rwlock, cond) while it holds a spinlock: asserted.
+ * A thread may not sleep (mutex, rwlock, cond) while it holds a spinlock: asserted. Kernels made with DEBUG=1 check
+ * the order of locks, which is kernel/lockorder.inc's, by their names (kernel/lockdep.c).
  *
  * kernel/sync.c implements this over the scheduler; tests/host/sync.c over nothing (one thread), where
  * a lock that would wait is a deadlock and aborts the test.
@@ -96,6 +97,34 @@ void cond_broadcast(struct cond *);
 
 /* Times that a thread had to sleep for a mutex or an rwlock, since boot. */
 uint64_t sync_contended(void);
+
+/*
+ * For a lock whose like (of the same name) the caller holds already. It has an order among them, which a comment
+ * there states. lock_may_wait is for a way to wait that is made of other locks: it is checked as a lock of that
+ * name would be that is taken and released.
+ */
+#ifdef LOCKDEP
+void spin_lock_nested(struct spinlock *);
+void mutex_lock_nested(struct mutex *);
+void rw_lock_nested(struct rwlock *);
+void lock_may_wait(const char *name);
+#else
+static inline void spin_lock_nested(struct spinlock *l) {
+    spin_lock(l);
+}
+
+static inline void mutex_lock_nested(struct mutex *m) {
+    mutex_lock(m);
+}
+
+static inline void rw_lock_nested(struct rwlock *l) {
+    rw_lock(l);
+}
+
+static inline void lock_may_wait(const char *name) {
+    (void)name;
+}
+#endif
 
 /* A point where the thread may be preempted: nothing happens unless another is due. */
 void yield_point(void);

@@ -12,6 +12,7 @@
 
 #include "arch/trap.h"
 #include "kernel/assert.h"
+#include "kernel/lockdep.h"
 #include "kernel/process.h"
 #include "kernel/trace.h"
 #include "kernel/trap.h"
@@ -48,4 +49,5 @@ void trap_syscall(struct trapframe *tf) {
     tf->rax = (uint64_t)dispatch(tf);
     irq_disable();
     if (__builtin_expect(current()->attention, 0)) user_return(tf);
+    lockdep_none_held("on the way to ring 3");
 }

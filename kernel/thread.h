@@ -25,6 +25,7 @@
 #include "arch/context.h"
 #include "arch/cpu.h"
 #include "arch/sigframe.h"
+#include "kernel/lockdep.h"
 #include "kernel/pi.h"
 #include "kernel/sync.h"
 #include "mm/types.h"
@@ -89,6 +90,7 @@ struct thread {
     const char *name;               /* -: constant string */
     vaddr_t stack;                  /* -: lowest address of its kernel stack; 0: the boot stack */
     struct thread *dead_next;       /* S */
+    struct held_locks held;         /* -: the sleeping ones; empty but in DEBUG kernels */
 };
 
 #define ATTENTION_SIGNAL 1u /* an unblocked signal that is not ignored is pending */

@@ -24,6 +24,7 @@
 #include "arch/mmu.h"
 #include "arch/serial.h"
 #include "kernel/assert.h"
+#include "kernel/lockdep.h"
 #include "kernel/log.h"
 #include "kernel/trace.h"
 #include "kernel/trap.h"
@@ -74,6 +75,11 @@ static bool refused_by_fpu(struct trapframe *tf) {
     return fixup != 0;
 }
 
+static void to_user(struct trapframe *tf) {
+    user_return(tf);
+    lockdep_none_held("on the way to ring 3");
+}
+
 void trap_exception(struct trapframe *tf) {
     vaddr_t cr2 = mmu_fault_address();
     if (tf->rflags & RFLAGS_IF) irq_enable();
@@ -82,7 +88,7 @@ void trap_exception(struct trapframe *tf) {
     else if (!refused_by_fpu(tf))
         panic_trap(tf, "kernel exception %lu: %s (error %#lx)", tf->vector, exception_name(tf->vector), tf->error);
     irq_disable();
-    if (from_user(tf)) user_return(tf);
+    if (from_user(tf)) to_user(tf);
 }
 
 void trap_irq(struct trapframe *tf) {
@@ -97,7 +103,7 @@ void trap_irq(struct trapframe *tf) {
     if (source != IRQ_SPURIOUS) irq_done(tf->vector);
     cpu->irq_depth--;
     if (cpu->preempt_off == 0 && cpu->irq_depth == 0) sched_irq_exit();
-    if (from_user(tf)) user_return(tf);
+    if (from_user(tf)) to_user(tf);
 }
 
 _Noreturn void trap_fatal(struct trapframe *tf) {

@@ -34,7 +34,7 @@ struct audit {
     uint64_t seen[FRAME_STATES];
 };
 
-static struct mutex audit_lock = {.guard = {.name = "audit"}, .name = "audit"};
+static struct mutex audit_lock = {.guard = {.name = "guard"}, .name = "audit"};
 static char text[160]; /* audit_lock */
 
 #define TRIES 16

@@ -86,7 +86,7 @@ static int copy_entries(struct fork *k, const struct region *r) {
     int err = 0;
     while (!err) {
         spin_lock(&k->parent->pmap.lock);
-        spin_lock(&k->child->pmap.lock);
+        spin_lock_nested(&k->child->pmap.lock); /* nobody else has it yet */
         err = copy_span(k, r, &va);
         spin_unlock(&k->child->pmap.lock);
         spin_unlock(&k->parent->pmap.lock);
@@ -126,7 +126,7 @@ static int fork_once(struct space *parent, struct space **child) {
     if (!k.child) return -ENOMEM;
     flush_begin(&k.flush, &parent->pmap);
     rw_lock(&parent->lock);
-    rw_lock(&k.child->lock);
+    rw_lock_nested(&k.child->lock); /* nobody else has it yet */
     for (const struct region *r = region_from(&parent->regions, 0); r && !err; r = region_next(r)) err = copy_one(&k, r);
     k.child->break_start = parent->break_start;
     k.child->break_end = parent->break_end;

@@ -13,7 +13,7 @@
 #include "kernel/assert.h"
 
 void range_init(struct range_locks *rl) {
-    mutex_init(&rl->mutex, "range");
+    mutex_init(&rl->mutex, "range list");
     cond_init(&rl->released, "range released");
     LIST_INIT(&rl->holds);
     rl->hook = NULL;
@@ -33,6 +33,7 @@ static void enter(struct range_locks *rl, struct range_hold *h, vaddr_t start, v
 }
 
 void range_lock(struct range_locks *rl, struct range_hold *h, vaddr_t start, vaddr_t end) {
+    lock_may_wait("range");
     mutex_lock(&rl->mutex);
     enter(rl, h, start, end);
     while (blocked(h)) cond_wait(&rl->released, &rl->mutex);

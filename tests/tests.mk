@@ -74,10 +74,15 @@ define run_picked
 	@$(call prove,$(1) $(if $(2),$(TAP)/user/*.tap)); status=$$?; $(report) && exit $$status
 endef
 
+# Kernels with proof tools in them, for tests/boot/ to plant mistakes in.
+proof-kernels: ## the kernels with proof tools
+	@$(MAKE) DEBUG=1 kernel
+.PHONY: proof-kernels
+
 test-programs: kernel libc $(USER_TESTS) $(HELPERS) $(FOREIGN)
 .PHONY: test-programs test test-user test-host test-native test-libc test-boot test-harness
 
-test: all test-programs $(HOST_TESTS) $(NATIVE) $(LIBC_TESTS) ## run every test (T=name: one; SEED=n: that order; JUNIT=file)
+test: all test-programs proof-kernels $(HOST_TESTS) $(NATIVE) $(LIBC_TESTS) ## run every test (T=name: one; SEED=n: that order; JUNIT=file)
 	$(call run_tests,$(HARNESS) $(HOST_TESTS) $(NATIVE) $(LIBC_TESTS) $(BOOT),user)
 
 test-user: all test-programs ## the ring-3 tests
@@ -92,7 +97,7 @@ test-native: $(NATIVE) ## the ring-3 tests that Linux can run, on Linux
 test-libc: $(LIBC_TESTS) ## libc, on the build machine
 	$(call run_tests,$(LIBC_TESTS))
 
-test-boot: all test-programs iso ## boots: BIOS, UEFI, PVH, memory sizes, bad input
+test-boot: all test-programs iso proof-kernels ## boots: BIOS, UEFI, PVH, memory sizes, bad input
 	$(call run_tests,$(BOOT))
 
 test-harness: ## the tools

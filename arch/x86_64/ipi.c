@@ -24,6 +24,7 @@
 #include "arch/irq.h"
 #include "arch/x86_64/x86.h"
 #include "kernel/assert.h"
+#include "kernel/lockdep.h"
 #include "kernel/preempt.h"
 
 #define SPINS_A_LOOK 4096u           /* between two looks at the clock */
@@ -102,6 +103,7 @@ void ipi_call(uint64_t mask, void (*fn)(void *), void *arg) {
     struct call c = {fn, arg, others};
     if (others) {
         ASSERT(irq_enabled() && cpu_this()->irq_depth == 0);
+        lockdep_wait_for_cpus();
         ask(&c, others, me);
     }
     if (mask != others) call_here(fn, arg);

@@ -9,8 +9,10 @@
  */
 #include <asm/errno.h>
 
+#include "arch/cpu.h"
 #include "arch/irq.h"
 #include "arch/uaccess.h"
+#include "kernel/sync.h"
 
 int uaccess_copy(void *to, const void *from, size_t len); /* uaccess.asm */
 int uaccess_clear(void *to, size_t len);
@@ -31,15 +33,23 @@ uint64_t uaccess_fixup(uint64_t rip) {
     return 0;
 }
 
+/* A page may have to be brought in, whether or not it is this time; but under a spinlock none is. */
+static void may_fault(void) {
+    if (cpu_may_sleep()) lock_may_wait("space");
+}
+
 int copyin(void *to, uint64_t user, size_t len) {
+    may_fault();
     return user_range_ok(user, len) ? uaccess_copy(to, (const void *)user, len) : -EFAULT;
 }
 
 int copyout(uint64_t user, const void *from, size_t len) {
+    may_fault();
     return user_range_ok(user, len) ? uaccess_copy((void *)user, from, len) : -EFAULT;
 }
 
 int clear_user(uint64_t user, size_t len) {
+    may_fault();
     return user_range_ok(user, len) ? uaccess_clear((void *)user, len) : -EFAULT;
 }
 
@@ -48,6 +58,7 @@ int user_swap(uint64_t user, uint32_t *expected, uint32_t new) {
 }
 
 long copyin_str(char *to, uint64_t user, size_t size) {
+    may_fault();
     if (user >= USER_END) return -EFAULT;
     size_t max = size < USER_END - user ? size : USER_END - user;
     long len = uaccess_string(to, (const char *)user, max);

@@ -1,0 +1,100 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Mistakes on order (see kernel/plant.h), each the smallest that its tool has to find. tests/boot/ has a test a tool.
+ */
+#include "kernel/plant.h"
+
+#ifdef PLANTS
+#include "arch/cpu.h"
+#include "kernel/assert.h"
+#include "kernel/sync.h"
+#include "libc/core/string.h"
+
+#ifdef LOCKDEP
+/* ---- locks ---- */
+
+static struct mutex a, b, c;
+static struct spinlock s;
+
+static void locks(const char *first, const char *second, const char *third) {
+    mutex_init(&a, first);
+    mutex_init(&b, second);
+    mutex_init(&c, third);
+    spin_init(&s, "plant spin");
+}
+
+static __attribute__((noinline)) void take_two(struct mutex *first, struct mutex *second) {
+    mutex_lock(first);
+    mutex_lock(second);
+    mutex_unlock(second);
+    mutex_unlock(first);
+}
+
+/* Never both at once, so nobody waits: yet two threads could. */
+static void plant_inversion(void) {
+    locks("plant a", "plant b", "plant c");
+    take_two(&a, &b);
+    take_two(&b, &c);
+    take_two(&c, &a);
+}
+
+static void plant_order(void) {
+    locks("object", "break", "plant c");
+    take_two(&a, &b);
+}
+
+static void plant_same(void) {
+    locks("plant a", "plant a", "plant c");
+    take_two(&a, &b);
+}
+
+static void plant_irq(void) {
+    locks("plant a", "plant b", "plant c");
+    spin_lock(&s);
+    spin_unlock(&s);
+    uint64_t saved = irq_save();
+    cpu_this()->irq_depth++; /* as an interrupt would */
+    spin_lock(&s);
+    spin_unlock(&s);
+    cpu_this()->irq_depth--;
+    irq_restore(saved);
+}
+
+static void plant_sleep(void) {
+    locks("plant a", "plant b", "plant c");
+    spin_lock(&s);
+    take_two(&a, &b);
+}
+
+/* Found when the boot thread ends. */
+static void plant_held(void) {
+    locks("plant a", "plant b", "plant c");
+    mutex_lock(&a);
+}
+#endif
+
+static const struct {
+    const char *name;
+    void (*make)(void);
+} plants[] = {
+#ifdef LOCKDEP
+    {"inversion", plant_inversion}, {"order", plant_order}, {"same", plant_same},
+    {"irq", plant_irq}, {"sleep", plant_sleep}, {"held", plant_held},
+#endif
+};
+
+bool plant(const char *word) {
+    if (strncmp(word, "plant=", 6) != 0) return false;
+    for (unsigned i = 0; i < sizeof plants / sizeof plants[0]; i++) {
+        if (strcmp(word + 6, plants[i].name) != 0) continue;
+        log_line("planted: %s", plants[i].name);
+        plants[i].make();
+        return true;
+    }
+    return false;
+}
+#else
+typedef int nothing_is_planted_in_this_kernel;
+#endif
