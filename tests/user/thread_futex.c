@@ -7,6 +7,11 @@
  */
 #include "tests/user/threads.h"
 
+#define WAKE_BITSET (FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG)
+#define CMP_REQUEUE (FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG)
+#define WAKE_OP     (FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG)
+#define WAIT_WALL   (FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME)
+
 static long futex6(volatile int *a, int op, long v, long t, volatile int *b, long v3) {
     return raw(SYS_futex, a, op, v, t, b, v3);
 }
@@ -27,20 +32,31 @@ static void sleep_on(void *arg) {
     s->state = r < 0 ? (int)r : 2;
 }
 
+/* Requeued to where they are, nothing happens to them but being counted. */
+static long asleep(volatile int *word) {
+    return futex6(word, FUTEX_REQUEUE | FUTEX_PRIVATE_FLAG, 0, 1000, word, 0);
+}
+
 static void lie_down(struct sleeper *s, int n, volatile int *word) {
     for (int i = 0; i < n; i++) {
         s[i].word = word;
         s[i].bits = 1u << i;
         s[i].state = 0;
         raw_begin(&s[i].thread, sleep_on, &s[i]);
-        while (s[i].state != 1) sched_yield();
+        while (asleep(word) != i + 1) sched_yield();
     }
-    for (int i = 0; i < 100; i++) sched_yield();
 }
 
-static int awake(const struct sleeper *s, int n) {
+/* How many are awake; who has been woken may not have run yet, so as many as there should be are waited for. */
+static int awake(const struct sleeper *s, int n, int want) {
     int woken = 0;
-    for (int i = 0; i < 100; i++) sched_yield();
+    for (int tries = 0; tries < 100000 && woken < want; tries++) {
+        sched_yield();
+        woken = 0;
+        for (int i = 0; i < n; i++) woken += s[i].state == 2;
+    }
+    for (int i = 0; i < 50; i++) sched_yield();
+    woken = 0;
     for (int i = 0; i < n; i++) woken += s[i].state == 2;
     return woken;
 }
@@ -62,10 +78,9 @@ static void bitset(void) {
     static struct sleeper s[N];
     volatile int word = 1;
     lie_down(s, N, &word);
-    is_int(futex6(&word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, 100, 0, NULL, 1 << 3), 1, "FUTEX_WAKE_BITSET wakes whose bit it is");
-    while (s[3].state != 2) sched_yield();
-    is_int(awake(s, N), 1, "and nobody else");
-    is_int(futex6(&word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, 100, 0, NULL, 0), -EINVAL, "no bits at all");
+    is_int(futex6(&word, WAKE_BITSET, 100, 0, NULL, 1 << 3), 1, "FUTEX_WAKE_BITSET wakes whose bit it is");
+    is_int(awake(s, N, 1), 1, "and nobody else");
+    is_int(futex6(&word, WAKE_BITSET, 100, 0, NULL, 0), -EINVAL, "no bits at all");
     is_int(wake_all(&word, N - 1, s, N), N - 1, "FUTEX_WAKE wakes the rest");
 }
 
@@ -73,15 +88,15 @@ static void requeue(void) {
     static struct sleeper s[N];
     volatile int words[2] = {1, 5};
     lie_down(s, N, &words[0]);
-    is_int(futex6(&words[0], FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG, 1, 100, &words[1], 2), -EAGAIN, "FUTEX_CMP_REQUEUE: another value");
-    is_int(futex6(&words[0], FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG, 1, 3, &words[1], 1), 4, "one woken, three moved");
-    is_int(awake(s, N), 1, "one is awake");
+    is_int(futex6(&words[0], CMP_REQUEUE, 1, 100, &words[1], 2), -EAGAIN, "FUTEX_CMP_REQUEUE: another value");
+    is_int(futex6(&words[0], CMP_REQUEUE, 1, 3, &words[1], 1), 4, "one woken, three moved");
+    is_int(awake(s, N, 1), 1, "one is awake");
     is_int(futex6(&words[1], FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, NULL, 0), 1, "the moved ones are woken at the new word");
-    is_int(awake(s, N), 2, "two are awake");
+    is_int(awake(s, N, 2), 2, "two are awake");
     is_int(futex6(&words[0], FUTEX_REQUEUE | FUTEX_PRIVATE_FLAG, 0, 1, &words[1], 0), 1, "FUTEX_REQUEUE moves without comparing");
     is_int(futex6(&words[0], FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 100, 0, NULL, 0), 1, "one was left at the old word");
     is_int(wake_all(&words[1], 3, s, N), 3, "three at the new one");
-    is_int(futex6(&words[0], FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG, -1, 1, &words[1], 1), -EINVAL, "a negative count");
+    is_int(futex6(&words[0], CMP_REQUEUE, -1, 1, &words[1], 1), -EINVAL, "a negative count");
 }
 
 #define OP(op, oparg, cmp, cmparg) ((long)(unsigned)((op) << 28 | ((oparg) & 0xfff) << 12 | (cmp) << 24 | ((cmparg) & 0xfff)))
@@ -90,19 +105,19 @@ static void wake_op(void) {
     static struct sleeper s[2], t[2];
     volatile int words[2] = {1, 10};
     lie_down(s, 2, &words[0]);
-    is_int(futex6(&words[0], FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1, &words[1], OP(FUTEX_OP_ADD, 5, FUTEX_OP_CMP_GT, 20)), 1,
+    is_int(futex6(&words[0], WAKE_OP, 1, 1, &words[1], OP(FUTEX_OP_ADD, 5, FUTEX_OP_CMP_GT, 20)), 1,
            "FUTEX_WAKE_OP wakes at the first word");
     is_int(words[1], 15, "and adds to the second");
     lie_down(t, 2, &words[1]);
-    is_int(futex6(&words[0], FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 2, &words[1], OP(FUTEX_OP_ANDN, 3, FUTEX_OP_CMP_EQ, 15)), 3,
+    is_int(futex6(&words[0], WAKE_OP, 1, 2, &words[1], OP(FUTEX_OP_ANDN, 3, FUTEX_OP_CMP_EQ, 15)), 3,
            "and wakes at the second when its old value was so");
     is_int(words[1], 12, "clearing bits");
-    futex6(&words[0], FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1, &words[1], OP(FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT, 6, FUTEX_OP_CMP_NE, 0));
+    futex6(&words[0], WAKE_OP, 1, 1, &words[1], OP(FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT, 6, FUTEX_OP_CMP_NE, 0));
     is_int(words[1], 64, "or setting a shifted one");
-    futex6(&words[0], FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1, &words[1], OP(FUTEX_OP_SET, -2, FUTEX_OP_CMP_LT, 0));
+    futex6(&words[0], WAKE_OP, 1, 1, &words[1], OP(FUTEX_OP_SET, -2, FUTEX_OP_CMP_LT, 0));
     is_int(words[1], -2, "or a negative one");
-    is_int(futex6(&words[0], FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1, &words[1], OP(7, 0, 0, 0)), -ENOSYS, "no such operation");
-    is_int(futex6(&words[0], FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1, &words[1], OP(0, 0, 9, 0)), -ENOSYS, "no such comparison");
+    is_int(futex6(&words[0], WAKE_OP, 1, 1, &words[1], OP(7, 0, 0, 0)), -ENOSYS, "no such operation");
+    is_int(futex6(&words[0], WAKE_OP, 1, 1, &words[1], OP(0, 0, 9, 0)), -ENOSYS, "no such comparison");
     for (int i = 0; i < 2; i++) raw_join(&s[i].thread), raw_join(&t[i].thread);
 }
 
@@ -133,8 +148,9 @@ static void addresses(void) {
     }
     is_int(second, 8, "the same of the second word");
     mprotect(hole, PG, PROT_READ);
-    is_int(futex6((int *)hole, FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG, 0, 0, NULL, 0), -EFAULT, "a word that cannot be written: EFAULT");
-    is_int(futex6(&good, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1, (int *)hole, 0), -EFAULT, "by FUTEX_WAKE_OP as well");
+    long r = futex6((int *)hole, FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG, 0, 0, NULL, 0);
+    is_int(r, -EFAULT, "a word that cannot be written: EFAULT");
+    is_int(futex6(&good, WAKE_OP, 1, 1, (int *)hole, 0), -EFAULT, "by FUTEX_WAKE_OP as well");
     is_int(futex6(&good, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1, 0, NULL, 0), -ENOSYS, "a clock for what has no timeout");
 }
 
@@ -142,10 +158,11 @@ static void clocks(void) {
     volatile int word = 0;
     struct timespec now, past = {1, 0}, bad = {0, 1000000000};
     clock_gettime(CLOCK_REALTIME, &now);
-    is_int(futex6(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, (long)&now, NULL, ~0l), -ETIMEDOUT, "a wall-clock time that is past");
+    long r = futex6(&word, WAIT_WALL, 0, (long)&now, NULL, ~0l);
+    is_int(r, -ETIMEDOUT, "a wall-clock time that is past");
     now.tv_nsec += 2000000;
     if (now.tv_nsec >= 1000000000) now.tv_nsec -= 1000000000, now.tv_sec++;
-    is_int(futex6(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, (long)&now, NULL, ~0l), -ETIMEDOUT, "one that comes");
+    is_int(futex6(&word, WAIT_WALL, 0, (long)&now, NULL, ~0l), -ETIMEDOUT, "one that comes");
     is_int(futex6(&word, FUTEX_WAIT_BITSET, 0, (long)&past, NULL, ~0l), -ETIMEDOUT, "and the monotonic clock's");
     is_int(futex6(&word, FUTEX_LOCK_PI, 0, (long)&bad, NULL, 0), -EINVAL, "no such time");
 }
