@@ -51,7 +51,12 @@ $(SYSINC)/.filled:
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Werror
 CCINC := $(shell $(CC) -print-file-name=include 2>/dev/null)
-KCFLAGS = -std=gnu17 -O2 -g $(WARN) $(if $(DEBUG),-DDEBUG -DLOCKDEP -DPLANTS -fno-optimize-sibling-calls) \
+# What runs once or seldom is made small, the rest fast.
+COLD := $(addprefix boot/,main memmap multiboot2 pvh) \
+    $(addprefix arch/x86_64/,acpi clock cpu features kmap lapic paging pic serial smp) \
+    $(addprefix kernel/,args console cpio cred device elf exec exec_stack init initrd knobs ksym limits log memfd node_file \
+        panic path poll proc_pid procfs ptimer random shutdown smp sys_fd sys_misc sys_sched sysctl tree usage) mm/audit
+KCFLAGS = -std=gnu17 $(if $(filter $(COLD),$*),-Os,-O2) -g $(WARN) $(if $(DEBUG),-DDEBUG -DLOCKDEP -DPLANTS -fno-optimize-sibling-calls) \
     -ffreestanding -nostdinc -isystem $(CCINC) -isystem $(SYSINC) -I. -Iarch/x86_64 -I$(B) -I$(B)/gen \
     -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-stack-protector -fcf-protection=none \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common -fno-strict-aliasing \
