@@ -23,6 +23,7 @@
 #include "kernel/aio_impl.h"
 #include "kernel/file.h"
 #include "kernel/process.h"
+#include "kernel/race.h"
 
 /* Silence, a signal to the process, or one to a thread of it (W6). SIGEV_THREAD is libc's, by way of the last. */
 static bool decode_event(const struct hf_sigevent *ev, struct aio_ask *ask) {
@@ -56,7 +57,11 @@ long sys_aio_mlock(uint64_t iocb) {
     int err = decode(iocb, &ask);
     if (err) return err;
     struct aio_process *ap = aio_process_get(current_process());
-    return ap ? aio_enqueue(ap, &ask) : -EAGAIN;
+    if (!ap) return -EAGAIN;
+    race_point(RACE_AIO_SUBMIT);
+    err = aio_enqueue(ap, &ask);
+    race_point(RACE_AIO_SUBMITTED);
+    return err;
 }
 
 long sys_aio_error(uint64_t iocb) {

@@ -18,6 +18,7 @@
 
 #include "abi/aio.h"
 #include "kernel/aio_impl.h"
+#include "kernel/race.h"
 
 static uint64_t asked; /* atomic: cancels of running requests, since boot */
 
@@ -31,6 +32,7 @@ static bool stop_active_locked(struct aio_process *ap, struct aio_request *rq) {
     __atomic_fetch_add(&asked, 1, __ATOMIC_RELAXED);
     aio_ring_thaw();
     rq->watchers++;
+    race_point(RACE_AIO_CANCEL);
     while (rq->state != AIO_FINISHED) aio_wait_locked(ap, NO_DEADLINE, false);
     bool cancelled = rq->error == ECANCELED;
     aio_unwatch_locked(ap, rq);

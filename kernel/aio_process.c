@@ -21,6 +21,7 @@
 #include "kernel/aio_impl.h"
 #include "kernel/assert.h"
 #include "kernel/process.h"
+#include "kernel/race.h"
 
 static struct {
     struct mutex lock;
@@ -56,6 +57,7 @@ struct aio_process *aio_process_get(struct process *p) {
     if (ap) return ap;
     ap = process_create(p);
     if (!ap) return NULL;
+    race_point(RACE_AIO_CREATE);
     if (!__atomic_compare_exchange_n(&p->aio, &none, ap, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         space_drop(ap->space); /* another thread of the process was first */
         heap_free(ap);
@@ -86,6 +88,7 @@ void aio_process_exit(struct process *p) {
     ap->leaving = true;
     TAILQ_FOREACH(rq, &ap->list[AIO_ACTIVE], link) __atomic_store_n(&rq->cancel, true, __ATOMIC_RELEASE);
     mutex_unlock(&ap->lock);
+    race_point(RACE_AIO_EXIT);
     aio_ring_quit(ap);
     forget(ap);
     space_on_release(ap->space, NULL, NULL); /* before the sweep releases ranges */

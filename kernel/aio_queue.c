@@ -18,6 +18,7 @@
 #include "kernel/assert.h"
 #include "kernel/inject.h"
 #include "kernel/process.h"
+#include "kernel/race.h"
 #include "kernel/trace.h"
 
 struct aio_limits aio_limits = {
@@ -41,6 +42,7 @@ static bool slot_take(struct aio_process *ap) {
     uint64_t max = __atomic_load_n(&aio_limits.max_queue, __ATOMIC_RELAXED);
     uint64_t n = __atomic_load_n(&aio_total, __ATOMIC_RELAXED);
     if (ap->total >= __atomic_load_n(&aio_limits.max_queue_per_proc, __ATOMIC_RELAXED)) return false;
+    race_point(RACE_AIO_SLOT);
     do {
         if (n >= max) return false;
     } while (!__atomic_compare_exchange_n(&aio_total, &n, n + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));

@@ -22,6 +22,7 @@
 
 #include "kernel/assert.h"
 #include "kernel/process.h"
+#include "kernel/race.h"
 #include "kernel/thread.h"
 
 #define WORKERS 2
@@ -115,8 +116,10 @@ void aio_serve(struct aio_process *ap) {
     struct aio_request *rq = take(ap);
     if (!rq) return;
     aio_ring_freeze(rq);
+    race_point(RACE_AIO_TAKEN);
     uint64_t seen = __atomic_load_n(&ap->releases, __ATOMIC_SEQ_CST);
     int result = slice(rq, ap);
+    race_point(RACE_AIO_SLICED);
     put_back(ap, rq, result, seen);
 }
 

@@ -35,12 +35,15 @@
  *   hw.ncpu                         N    CPUs that run
  *
  *   kern.ostype                     T    "Holdfast"
+ *   kern.lock_waits                 N    times that a thread had to sleep for a lock of the kernel, since boot
  *   kern.threads .processes .files  N    that exist (idle threads, zombies included)
  *
  *   debug.audit                     N    reading runs the auditor (I1-I6): 0 all holds, 1 something is broken
  *   debug.audit_text                T    the same: "ok", or what is broken
  *   debug.inject.frame .heap .reserve
  *                                   N w  n: the caller's n-th such allocation from now fails; reads as what is left
+ *   debug.yield.POINT               N w  n: whoever passes this point of the kernel yields n times (kernel/race.h)
+ *   debug.yield.met                 N    times that others passed armed points meanwhile, since boot
  *   debug.aio.hold                  N w  1: no request is taken up; 2: requests are taken up but stay in hand
  *                                        without work; 0: go on
  *   debug.aio.step                  N w  n: let n slices go under hold 1; reads as what is left
@@ -61,6 +64,7 @@
 #include "kernel/inject.h"
 #include "kernel/kstack.h"
 #include "kernel/process.h"
+#include "kernel/race.h"
 #include "kernel/smp.h"
 #include "kernel/sysctl.h"
 #include "kernel/thread.h"
@@ -210,6 +214,29 @@ INJECTION(frame, INJECT_FRAME)
 INJECTION(heap, INJECT_HEAP)
 INJECTION(reserve, INJECT_RESERVE)
 
+/* ---- yields on order ---- */
+
+#define RACE_KNOB(name, id)                       \
+    static uint64_t get_race_##name(void) {       \
+        return race_get(RACE_##id);               \
+    }                                             \
+    static int set_race_##name(uint64_t n) {      \
+        if (n > 1000) return -EINVAL;             \
+        race_arm(RACE_##id, (uint32_t)n);         \
+        return 0;                                 \
+    }
+RACE_POINTS(RACE_KNOB)
+
+static uint64_t get_race_all(void) {
+    return race_armed;
+}
+
+static int set_race_all(uint64_t n) {
+    if (n > 1000) return -EINVAL;
+    for (int id = 0; id < RACE_IDS; id++) race_arm((enum race_id)id, (uint32_t)n);
+    return 0;
+}
+
 /* ---- the table ---- */
 
 #define N(get)    get, NULL, NULL
@@ -251,6 +278,7 @@ const struct knob knobs[] = {
     {"vm.stats.tlb_outdated", N(get_tlb_outdated)},
     {"hw.ncpu", N(get_ncpu)},
     {"kern.ostype", T(ostype)},
+    {"kern.lock_waits", N(sync_contended)},
     {"kern.threads", N(get_threads)},
     {"kern.processes", N(get_processes)},
     {"kern.files", N(files_live)},
@@ -259,6 +287,10 @@ const struct knob knobs[] = {
     {"debug.inject.frame", NW(get_inject_frame, set_inject_frame)},
     {"debug.inject.heap", NW(get_inject_heap, set_inject_heap)},
     {"debug.inject.reserve", NW(get_inject_reserve, set_inject_reserve)},
+    {"debug.yield.all", NW(get_race_all, set_race_all)},
+#define RACE_ROW(name, id) {"debug.yield." #name, NW(get_race_##name, set_race_##name)},
+    RACE_POINTS(RACE_ROW)
+    {"debug.yield.met", N(race_met)},
     {"debug.aio.hold", NW(get_hold, set_hold)},
     {"debug.aio.step", NW(aio_steps, set_steps)},
     {"debug.ipi.reach", N(get_reach)},

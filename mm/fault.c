@@ -27,6 +27,7 @@
 
 #include "arch/pmap.h"
 #include "kernel/assert.h"
+#include "kernel/race.h"
 #include "kernel/trace.h"
 #include "libc/core/string.h"
 #include "mm/space.h"
@@ -119,6 +120,7 @@ static int resolve_object(struct space *s, const struct region *r, vaddr_t va, i
 
 static int resolve_once(struct space *s, const struct region *r, vaddr_t va, int prot, bool write) {
     struct flush f;
+    race_point(RACE_FAULT);
     flush_begin(&f, &s->pmap);
     spin_lock(&s->pmap.lock);
     int err = resolve_here(s, r, va, prot, write, &f);
@@ -126,7 +128,9 @@ static int resolve_once(struct space *s, const struct region *r, vaddr_t va, int
      * its other user to give up both frame and promise now, more would be given than is promised. */
     flush_finish(&f);
     spin_unlock(&s->pmap.lock);
-    return err == 1 ? resolve_object(s, r, va, prot, write) : err;
+    if (err != 1) return err;
+    race_point(RACE_FAULT_OBJECT);
+    return resolve_object(s, r, va, prot, write);
 }
 
 /* MLOCK_ONFAULT: this touch locks the page, so it is the last that may fault (L2, L14), be it a read. */
@@ -200,6 +204,7 @@ int pages_populate(struct space *s, struct region *r, vaddr_t *va, vaddr_t end, 
         if (*va == end || *budget == 0) break;
         if (*va != from && !(*va & (PT_SPAN(1) - 1))) continue; /* the next leaf table */
         while (!satisfied(s, *va, prot)) {
+            race_point(RACE_LOCK_PAGE);
             int err = page_resolve(s, r, *va, prot, prot & PROT_WRITE);
             if (err == -ENXIO && past_end) {
                 r->holes = HOLES_SOME;

@@ -18,6 +18,7 @@
  * instructions for each that is. Unlocking touches no page at all (L16), whatever the size (A9).
  */
 #include "kernel/assert.h"
+#include "kernel/race.h"
 #include "kernel/trace.h"
 #include "mm/space.h"
 
@@ -151,6 +152,7 @@ static int lock_error(int err) {
 
 int lock_job_step(struct lock_job *j, uint64_t budget) {
     if (j->next >= j->end) return 0;
+    race_point(RACE_LOCK_SLICE);
     int err = wanted_populate(j->space, &j->next, j->end, budget, false);
     j->pages_done = pages_in(j->next - j->start);
     return err < 0 ? lock_error(err) : err;
@@ -160,6 +162,7 @@ void lock_job_finish(struct lock_job *j, bool commit) {
     if (!j->begun) return;
     struct space *s = j->space;
     if (commit) flush_grown(&s->pmap);
+    race_point(RACE_LOCK_FINISH);
     rw_lock(&s->lock);
     if (!commit) uncharge_pages(s, j->charged);
     wanted_settle(s, j->start, j->end, commit);
@@ -204,6 +207,7 @@ int space_unlock(struct space *s, vaddr_t addr, uint64_t len) {
     if (range_round(addr, len, &start, &end)) return -EINVAL;
     if (!range_in_user(start, end)) return -ENOMEM;
     range_lock(&s->ranges, &hold, start, end);
+    race_point(RACE_UNLOCK_HELD);
     rw_lock(&s->lock);
     int err = space_covers(s, start, end) ? spares_get(&sp, space_cuts(s, start, end)) : -ENOMEM;
     if (!err) {
@@ -237,9 +241,11 @@ static int lock_current(struct space *s, enum lock_mode mode) {
     rw_unlock(&s->lock);
     if (err) return err;
     do {
+        race_point(RACE_LOCK_SLICE);
         err = wanted_populate(s, &next, USER_MAX, SLICE, true);
     } while (err > 0);
     if (!err) flush_grown(&s->pmap);
+    race_point(RACE_LOCK_FINISH);
     rw_lock(&s->lock);
     if (err) uncharge_pages(s, charged);
     wanted_settle(s, WHOLE_SPACE, err == 0);
@@ -267,6 +273,7 @@ int space_lock_all(struct space *s, int flags) {
 int space_unlock_all(struct space *s) {
     struct range_hold hold;
     range_lock(&s->ranges, &hold, WHOLE_SPACE);
+    race_point(RACE_UNLOCK_HELD);
     rw_lock(&s->lock);
     unlock_regions(s, WHOLE_SPACE);
     s->future = LOCK_NONE;

@@ -17,6 +17,7 @@
 #include <linux/mman.h>
 
 #include "kernel/assert.h"
+#include "kernel/race.h"
 #include "mm/space.h"
 
 #define MAP_UNDERSTOOD \
@@ -63,6 +64,7 @@ int space_unmap(struct space *s, vaddr_t addr, uint64_t len) {
     if ((addr & PAGE_MASK) || len == 0 || range_round(addr, len, &start, &end)) return -EINVAL;
     if (end > USER_MAX) return -EINVAL;
     range_lock(&s->ranges, &hold, start, end);
+    race_point(RACE_UNMAP_HELD);
     rw_lock(&s->lock);
     int err = spares_get(&sp, space_cuts(s, start, end));
     if (!err) space_clear(s, start, end, &sp);

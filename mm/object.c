@@ -18,6 +18,7 @@
 #include <asm/errno.h>
 
 #include "kernel/assert.h"
+#include "kernel/race.h"
 #include "libc/core/string.h"
 #include "mm/space.h"
 
@@ -229,6 +230,7 @@ static int resize(struct object *o, uint64_t size) {
 int object_resize(struct object *o, uint64_t size) {
     int err;
     if (o->kind != OBJECT_SHARED || size > INT64_MAX - PAGE_MASK) return -EINVAL;
+    race_point(RACE_RESIZE);
     do {
         err = resize(o, size);
     } while (err && object_make_room()); /* which wants the list's lock: never with an object's held */

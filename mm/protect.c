@@ -19,6 +19,7 @@
 #include <asm/mman.h>
 
 #include "kernel/assert.h"
+#include "kernel/race.h"
 #include "mm/space.h"
 
 /* What the change needs, summed over the range before anything is changed. */
@@ -102,6 +103,7 @@ static int perform(struct space *s, vaddr_t start, vaddr_t end, int prot) {
     int err = 0;
     take_promises(s, start, end, prot);
     for (r = region_find(&s->regions, start); !err && r && r->start < end; r = region_next(r)) err = change_pages(s, r, prot);
+    race_point(RACE_PROTECT_DONE);
     for (r = region_find(&s->regions, start); r && r->start < end; r = region_next(r)) {
         if (err)
             pages_protect(s, r, r->start, r->end, r->prot);
@@ -139,6 +141,7 @@ int space_protect(struct space *s, vaddr_t addr, uint64_t len, int prot) {
     if (len == 0) return 0;
     if (!range_in_user(start, end)) return -ENOMEM;
     range_lock(&s->ranges, &hold, start, end);
+    race_point(RACE_PROTECT_HELD);
     rw_lock(&s->lock);
     int err = protect_locked(s, start, end, prot);
     rw_unlock(&s->lock);

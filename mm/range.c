@@ -11,6 +11,7 @@
 #include "mm/range.h"
 
 #include "kernel/assert.h"
+#include "kernel/race.h"
 
 void range_init(struct range_locks *rl) {
     mutex_init(&rl->mutex, "range list");
@@ -34,6 +35,7 @@ static void enter(struct range_locks *rl, struct range_hold *h, vaddr_t start, v
 
 void range_lock(struct range_locks *rl, struct range_hold *h, vaddr_t start, vaddr_t end) {
     lock_may_wait("range");
+    race_point(RACE_RANGE);
     mutex_lock(&rl->mutex);
     enter(rl, h, start, end);
     while (blocked(h)) cond_wait(&rl->released, &rl->mutex);
