@@ -7,8 +7,8 @@
  *
  * A request is known by the address of its struct aiocb, which must stay put until aio_return has
  * taken the result. aio_buf and aio_nbytes name the range to lock, aio_sigevent how the end is
- * told: SIGEV_NONE is what this kernel knows so far. docs/CONTRACT.md, sections Q, X, C, R and W,
- * says all the rest. The calls that read and write files are not here yet.
+ * told: SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD_ID or SIGEV_THREAD. docs/CONTRACT.md, sections Q, X,
+ * C, R and W, says all the rest. The calls that read and write files are not here yet.
  */
 #pragma once
 
