@@ -53,5 +53,5 @@ uint64_t fpu_features(void);       /* which components an area holds: XCR0's bit
 void fpu_legacy_header(void *area); /* only its first 512 bytes mean anything */
 int fpu_restore(const void *area); /* as fpu_load, or -EFAULT and nothing if it holds what the CPU would refuse */
 uint64_t fpu_fixup(uint64_t rip);  /* where to go on if rip is fpu_restore's own load and it faulted; 0: no */
-/* Which x87 (simd: SSE and AVX) exceptions the program has unmasked and caused: IE DE ZE OE UE PE from bit 0. */
+/* Which x87 (simd: SSE and AVX) exceptions the program has unmasked and caused: bits of the status word (SDM Vol. 1, 8.1.3). */
 unsigned fpu_exceptions(bool simd);

@@ -41,13 +41,13 @@ static void raise(const struct trapframe *tf, int sig, int code, uint64_t where,
 
 /* The first that applies, in the order of Linux's math_error. */
 static int float_code(bool simd) {
-    enum { IE = 1, DE = 2, ZE = 4, OE = 8, UE = 16, PE = 32 };
+    enum { INVALID = 1, DENORMAL = 2, ZERO = 4, OVER = 8, UNDER = 16, INEXACT = 32 };
     unsigned e = fpu_exceptions(simd);
-    if (e & IE) return FPE_FLTINV;
-    if (e & ZE) return FPE_FLTDIV;
-    if (e & OE) return FPE_FLTOVF;
-    if (e & (UE | DE)) return FPE_FLTUND;
-    return e & PE ? FPE_FLTRES : SI_KERNEL;
+    if (e & INVALID) return FPE_FLTINV;
+    if (e & ZERO) return FPE_FLTDIV;
+    if (e & OVER) return FPE_FLTOVF;
+    if (e & (UNDER | DENORMAL)) return FPE_FLTUND;
+    return e & INEXACT ? FPE_FLTRES : SI_KERNEL;
 }
 
 void user_exception(struct trapframe *tf) {

@@ -19,6 +19,7 @@
 #include <linux/auxvec.h>
 
 #include "arch/cpu.h"
+#include "arch/sigframe.h"
 #include "kernel/cred.h"
 #include "kernel/exec.h"
 #include "kernel/random.h"
@@ -94,6 +95,7 @@ static void put_aux(struct writer *w, const struct places *at, const struct elf_
         {AT_HWCAP2, 0},
         {AT_EXECFN, at->path},
         {AT_PLATFORM, at->platform},
+        {AT_MINSIGSTKSZ, sigframe_size()},
     };
     _Static_assert(sizeof aux / 8 + 2 <= AUX_WORDS, "AUX_WORDS is what lay_out sets aside");
     for (unsigned i = 0; i < sizeof aux / sizeof aux[0]; i++) put_pair(w, aux[i][0], aux[i][1]);

@@ -27,16 +27,18 @@ struct snapshot {
     unsigned threads;
     struct cred cred;
     struct limits limits;
-    uint64_t pending, ignored, blocked;
+    uint64_t pending, own, ignored, caught, blocked;
     struct space *space;        /* held; NULL: a zombie */
     struct space_stats memory;
 };
 
-/* SIG_IGN alone, as Linux shows it; what is ignored by default is not among them. */
-static uint64_t set_to_ignore(const struct signals *s) {
+/* Those with a handler, or those set to SIG_IGN (what is ignored by default is not among them), as Linux shows them. */
+static uint64_t set_of_handlers(const struct signals *s, bool caught) {
     uint64_t set = 0;
-    for (int sig = 1; sig <= SIGNALS; sig++)
-        if (s->action[sig - 1].handler == 1) set |= SIGBIT(sig);
+    for (int sig = 1; sig <= SIGNALS; sig++) {
+        uint64_t handler = s->action[sig - 1].handler;
+        if (caught ? handler > HANDLER_IGNORE : handler == HANDLER_IGNORE) set |= SIGBIT(sig);
+    }
     return set;
 }
 
@@ -48,10 +50,11 @@ static int look(int pid, struct snapshot *s) {
     if (p) {
         memcpy(s->name, p->name, sizeof s->name);
         s->state = p->state, s->ppid = p->parent ? p->parent->pid : 0;
-        LIST_FOREACH(t, &p->threads, of_process) if (t->tid == pid) s->blocked = t->sigmask;
+        LIST_FOREACH(t, &p->threads, of_process) if (t->tid == pid) s->blocked = t->sigmask, s->own = t->sigpending->set;
         s->threads = p->nthreads;
         s->cred = p->cred, s->limits = p->limits;
-        s->pending = p->signals.pending.set, s->ignored = set_to_ignore(&p->signals);
+        s->pending = p->signals.pending.set, s->ignored = set_of_handlers(&p->signals, false);
+        s->caught = set_of_handlers(&p->signals, true);
         s->space = p->space;
         if (s->space) space_hold(s->space);
     }
@@ -88,7 +91,8 @@ static int write_status(struct text *t, int pid) {
     text_add(t, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->egid);
     if (s.space) write_memory(t, &s.memory);
     text_add(t, "Threads:\t%u\n", s.threads);
-    text_add(t, "ShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\n", s.pending, s.blocked, s.ignored);
+    text_add(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", s.own, s.pending, s.blocked);
+    text_add(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", s.ignored, s.caught);
     done(&s);
     return 0;
 }

@@ -96,6 +96,50 @@ static void forks(void) {
     unblock(SIGUSR2);
 }
 
+/* ---- exec ---- */
+
+static char *self;
+
+/* The new program's side: a bit for each thing that is not as it must be. */
+static int after_exec(int timer) {
+    struct sigaction a;
+    sigset_t now;
+    stack_t stack;
+    long t[4] = {0};
+    int wrong = 0;
+    sigaction(SIGUSR1, NULL, &a);
+    if (a.sa_handler != SIG_DFL) wrong |= 1;
+    sigaction(SIGTERM, NULL, &a);
+    if (a.sa_handler != SIG_IGN) wrong |= 2;
+    sigprocmask(SIG_BLOCK, NULL, &now);
+    if (!sigismember(&now, SIGUSR2)) wrong |= 4;
+    sigpending(&now);
+    if (!sigismember(&now, SIGUSR2)) wrong |= 8;
+    sigaltstack(NULL, &stack);
+    if (!(stack.ss_flags & SS_DISABLE)) wrong |= 16;
+    syscall(SYS_getitimer, 0, t);
+    if (!t[2] && !t[3]) wrong |= 32;
+    if (syscall(SYS_timer_delete, timer) == 0) wrong |= 64;
+    return wrong;
+}
+
+static void execs(void *arg) {
+    char number[16], *argv[] = {self, "after-exec", number, NULL}, *envp[] = {NULL};
+    const stack_t stack = {.ss_sp = arg, .ss_size = 16 * PG};
+    const long t[4] = {0, 0, 1000, 0};
+    int timer = -1;
+    handle_info(SIGUSR1, notes, 0);
+    signal(SIGTERM, SIG_IGN);
+    block(SIGUSR2);
+    raise(SIGUSR2);
+    sigaltstack(&stack, NULL);
+    syscall(SYS_setitimer, 0, t, NULL);
+    if (syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, &timer)) _exit(98);
+    snprintf(number, sizeof number, "%d", timer);
+    execve(self, argv, envp);
+    _exit(99);
+}
+
 /* ---- refused ---- */
 
 static void refused(void) {
@@ -146,11 +190,14 @@ static void odd(void) {
     is_int(fate_of(no_restorer, NULL), 1000 + SIGSEGV, "no way back");
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    self = argv[0];
+    if (argc == 3 && strcmp(argv[1], "after-exec") == 0) return after_exec(atoi(argv[2]));
     told();
     unwanted();
     pipes();
     forks();
+    is_int(fate_of(execs, anon(16)), 0, "exec keeps what is ignored, blocked and pending and the alarm; the rest goes");
     refused();
     odd();
     return done_testing();

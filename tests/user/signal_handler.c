@@ -134,15 +134,15 @@ struct regs {
     __asm__ volatile("pushq %%rbp\n"                                                                           \
                      "movq %0, %%r14\n"                                                                        \
                      "fldl %c[x](%%r14)\n"                                                                     \
-                     "ldmxcsr %c[mi](%%r14)\n" EACH(L) "pushq %c[fi](%%r14)\npopfq\n" GPRS(GLOAD)              \
-                     "int3\n" GPRS(GSTORE) "pushfq\npopq %c[fo](%%r14)\ncld\n" EACH(S)                         \
+                     "ldmxcsr %c[mi](%%r14)\n" EACH(L) "pushq %c[fin](%%r14)\npopfq\n" GPRS(GLOAD)              \
+                     "int3\n" GPRS(GSTORE) "pushfq\npopq %c[fout](%%r14)\ncld\n" EACH(S)                         \
                      "stmxcsr %c[mo](%%r14)\n"                                                                 \
                      "fstpl %c[y](%%r14)\n"                                                                    \
                      "popq %%rbp\n"                                                                            \
                      :                                                                                         \
                      : "r"(r), [in] "i"(offsetof(struct regs, in)), [out] "i"(offsetof(struct regs, out)),     \
                        [vin] "i"(offsetof(struct regs, vin)), [vout] "i"(offsetof(struct regs, vout)),         \
-                       [fi] "i"(offsetof(struct regs, flags_in)), [fo] "i"(offsetof(struct regs, flags_out)),  \
+                       [fin] "i"(offsetof(struct regs, flags_in)), [fout] "i"(offsetof(struct regs, flags_out)),  \
                        [x] "i"(offsetof(struct regs, x87_in)), [y] "i"(offsetof(struct regs, x87_out)),        \
                        [mi] "i"(offsetof(struct regs, mxcsr_in)), [mo] "i"(offsetof(struct regs, mxcsr_out))   \
                      : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", \

@@ -5,6 +5,8 @@
  * The stack that a handler runs on: the alternate one, its rules, and stacks on which no frame can stand:
  * unmapped, for reading alone, in the kernel, nowhere. Those are SIGSEGV, once, and no loop.
  */
+#include <sys/auxv.h>
+
 #include "tests/user/signals.h"
 
 #ifndef SS_AUTODISARM
@@ -44,6 +46,8 @@ static void rules(void) {
     fails(sigaltstack((void *)8, NULL), EFAULT, "a bad address");
     sigaltstack(NULL, &old);
     is_int(old.ss_flags, SS_DISABLE, "at first there is none");
+    unsigned long least = getauxval(51); /* AT_MINSIGSTKSZ */
+    ok(least == 0 || (least > 440 + 512 && least < SIZE), "the kernel says how large a frame is (%lu)", least);
     set_alt(0);
     sigaltstack(NULL, &old);
     ok(old.ss_sp == alt && old.ss_size == SIZE && old.ss_flags == 0, "then it is what was set");
