@@ -9,12 +9,13 @@
 # Objects: the kernel's in $(B)/k, from boot/ arch/x86_64/ mm/ kernel/ and libc/core/; libc's in $(B)/libc;
 # programs in $(B)/user and $(B)/tests/user; host tests in $(B)/tests/host; generated headers in $(B)/gen.
 #
-# Variables: CC=clang, DEBUG=1 (costly assertions, lock order; build/debug), V=1 (show the commands).
+# Variables: CC=clang, DEBUG=1 (costly assertions, lock order; build/debug), UBSAN=1 (undefined behaviour;
+# build/ubsan), V=1 (show the commands).
 
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-B := build$(if $(filter gcc,$(CC)),,/$(notdir $(CC)))$(if $(DEBUG),/debug)
+B := build$(if $(filter gcc,$(CC)),,/$(notdir $(CC)))$(if $(DEBUG),/debug)$(if $(UBSAN),/ubsan)
 Q := $(if $(V),,@)
 export HF_CC := $(CC)
 export HF_BUILD := $(B)
@@ -56,7 +57,10 @@ COLD := $(addprefix boot/,main memmap multiboot2 pvh) \
     $(addprefix arch/x86_64/,acpi clock cpu features kmap lapic paging pic serial smp) \
     $(addprefix kernel/,args console cpio cred device elf exec exec_stack init initrd knobs ksym limits log memfd node_file \
         panic path poll proc_pid procfs ptimer random shutdown smp sys_fd sys_misc sys_sched sysctl tree usage) mm/audit
+# Undefined behaviour: all kinds but signed overflow, which -fwrapv defines.
+UBSAN_FLAGS := -DUBSAN -DPLANTS -fsanitize=undefined -fno-sanitize=signed-integer-overflow -fno-sanitize-recover=all
 KCFLAGS = -std=gnu17 $(if $(filter $(COLD),$*),-Os,-O2) -g $(WARN) $(if $(DEBUG),-DDEBUG -DLOCKDEP -DPLANTS -fno-optimize-sibling-calls) \
+    $(if $(UBSAN),$(UBSAN_FLAGS)) \
     -ffreestanding -nostdinc -isystem $(CCINC) -isystem $(SYSINC) -I. -Iarch/x86_64 -I$(B) -I$(B)/gen \
     -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-stack-protector -fcf-protection=none \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common -fno-strict-aliasing \
@@ -132,7 +136,7 @@ endif
 help: ## this list
 	@echo "make TARGET, one of:"
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/    \1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 24
-	@echo "Variables: CC=clang  DEBUG=1  V=1  T=test  SEED=number  CPUS=1  PROGRAM=file.c  MEM=256M  ARGS='words'  JUNIT=file"
+	@echo "Variables: CC=clang  DEBUG=1  UBSAN=1  V=1  T=test  SEED=number  CPUS=1  PROGRAM=file.c  MEM=256M  ARGS='words'  JUNIT=file"
 
 clean: ## remove everything that was made
 	rm -rf build

@@ -7,6 +7,9 @@
 #include "kernel/plant.h"
 
 #ifdef PLANTS
+#include <stddef.h>
+#include <stdint.h>
+
 #include "arch/cpu.h"
 #include "kernel/assert.h"
 #include "kernel/sync.h"
@@ -75,6 +78,39 @@ static void plant_held(void) {
 }
 #endif
 
+#ifdef UBSAN
+/* ---- undefined behaviour ---- */
+
+static volatile unsigned many = 40;
+
+static void plant_shift(void) {
+    volatile int one = 1;
+    one = one << many;
+}
+
+static void plant_bounds(void) {
+    static volatile int few[4];
+    few[many] = 1;
+    many = (unsigned)few[0];
+}
+
+static void plant_null(void) {
+    int *volatile nothing = NULL;
+    *nothing = 1;
+}
+
+static void plant_align(void) {
+    static uint64_t words[2];
+    uint64_t *volatile odd = (uint64_t *)((uint64_t)words + 1);
+    *odd = 1;
+}
+
+static void plant_bool(void) {
+    volatile uint8_t byte = 3;
+    many = *(volatile bool *)&byte;
+}
+#endif
+
 static const struct {
     const char *name;
     void (*make)(void);
@@ -82,6 +118,9 @@ static const struct {
 #ifdef LOCKDEP
     {"inversion", plant_inversion}, {"order", plant_order}, {"same", plant_same},
     {"irq", plant_irq}, {"sleep", plant_sleep}, {"held", plant_held},
+#endif
+#ifdef UBSAN
+    {"shift", plant_shift}, {"bounds", plant_bounds}, {"null", plant_null}, {"align", plant_align}, {"bool", plant_bool},
 #endif
 };
 

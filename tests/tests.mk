@@ -77,6 +77,7 @@ endef
 # Kernels with proof tools in them, for tests/boot/ to plant mistakes in.
 proof-kernels: ## the kernels with proof tools
 	@$(MAKE) DEBUG=1 kernel
+	@$(MAKE) UBSAN=1 kernel
 .PHONY: proof-kernels
 
 test-programs: kernel libc $(USER_TESTS) $(HELPERS) $(FOREIGN)

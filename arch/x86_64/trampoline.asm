@@ -70,6 +70,8 @@ gdt:
         dq 0
         dq 0x00af9a000000ffff                   ; 64-bit code
         dq 0x00cf92000000ffff                   ; data
+        align 4
+        dw 0                                    ; so that the words to fill in are aligned
 gdt_pointer:
         dw gdt_pointer - gdt - 1
 ap_gdt_base:                                    ; filled in: the page
