@@ -9,3 +9,9 @@ bench: $(B)/bench/bench $(B)/holdfast.elf ## what each call costs, in guest inst
 
 $(B)/bench/%: bench/%.c $(LIBC)
 	$(user_program)
+
+bench-threads: $(B)/bench/threads $(B)/holdfast.elf ## how costs grow with threads; lock waits, shootdowns; wake-up latency
+	$(Q)tools/hf run --icount --cpus 4 --mem 256M --timeout 600 $(B)/bench/threads instructions
+	$(Q)tools/hf run --cpus 4 --mem 256M --timeout 600 $(B)/bench/threads waits
+	$(Q)tools/hf run --icount --cpus 1 --mem 256M --timeout 600 $(B)/bench/threads latency
+.PHONY: bench-threads

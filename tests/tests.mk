@@ -104,6 +104,13 @@ test-boot: all test-programs iso proof-kernels ## boots: BIOS, UEFI, PVH, memory
 test-harness: ## the tools
 	$(call run_tests,$(HARNESS))
 
+test-cpus: all test-programs ## the ring-3 tests on machines of 1, 2 and 4 CPUs
+	$(Q)for n in 1 2 4; do echo "--- $$n CPUs"; $(MAKE) test-user CPUS=$$n || exit 1; done
+
+soak: all $(B)/tests/user/stress_threads $(B)/tests/user/stress_exit ## the stress tests round after round (MINUTES=10, CPUS=4, SEED=number)
+	$(Q)tools/soak --build $(B) --minutes $(or $(MINUTES),10) --cpus $(or $(CPUS),4) $(if $(SEED),--seed $(SEED))
+.PHONY: test-cpus soak
+
 contract: ## clause by clause: which tests hold it, and what their last run said
 	@tools/contract $(TAP)
 .PHONY: contract
