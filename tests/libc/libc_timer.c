@@ -3,8 +3,6 @@
  * Copyright (c) The Holdfast authors
  *
  * Timers: by what arrives, never by when. Signals, a thread, a function in a thread of its own.
- *
- * guest: later
  */
 #include "tests/tap.h"
 

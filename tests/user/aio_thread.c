@@ -6,7 +6,6 @@
  *
  * clauses: W6 X7 Q3 Q6 R3
  * needs: holdfast
- * guest: later
  */
 #include "tests/user/aio_support.h"
 
