@@ -10,6 +10,7 @@
  */
 #include <stddef.h>
 
+#include "arch/clock.h"
 #include "arch/serial.h"
 #include "kernel/aio.h"
 #include "kernel/assert.h"
@@ -95,6 +96,12 @@ static void end_others(struct process *me) {
     spin_unlock(&process_lock);
 }
 
+/* A thread that ended on another CPU is freed by whoever runs there next, a moment after its process is gone. */
+static void let_the_dead_go(void) {
+    for (int tries = 0; tries < 1000 && thread_count() > baseline[THREADS].before; tries++)
+        sched_sleep_until(clock_now() + 1000000);
+}
+
 static void verdict(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void verdict(const char *fmt, ...) {
     char line[256];
@@ -109,6 +116,7 @@ _Noreturn void shutdown(int status) {
     char text[160];
     int sig = status & 0x7f, code = status >> 8 & 0xff;
     end_others(current_process());
+    let_the_dead_go();
     files_drop_objects();
     const char *wrong = mm_audit();
     if (!wrong) wrong = aio_audit();

@@ -104,11 +104,13 @@ static struct thread *thread_alloc(const char *name, int tid) {
     return t;
 }
 
+/* Counted out last: with the count, everything of it is gone. */
 void thread_reclaim(struct thread *t) {
-    __atomic_sub_fetch(&count, 1, __ATOMIC_RELAXED);
-    if (t == &boot_thread) return;
-    kstack_free(t->stack);
-    cache_free(&threads, t);
+    if (t != &boot_thread) {
+        kstack_free(t->stack);
+        cache_free(&threads, t);
+    }
+    __atomic_sub_fetch(&count, 1, __ATOMIC_RELEASE);
 }
 
 void thread_discard(struct thread *t) {
