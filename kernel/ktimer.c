@@ -11,6 +11,7 @@
 
 #include "arch/clock.h"
 #include "kernel/assert.h"
+#include "kernel/sched.h"
 #include "kernel/sync.h"
 #include "kernel/thread.h"
 
@@ -50,7 +51,7 @@ void ktimer_set_locked(struct ktimer *t, uint64_t deadline) {
 
 static void serve(void *arg) {
     (void)arg;
-    current()->priority = PRIORITY_MAX; /* the running thread's own is read by others, and written by none */
+    sched_set_priority(current(), PRIORITY_MAX);
     mutex_lock(&timers.lock);
     for (;;) {
         struct ktimer *t = RB_MIN(ktimer_tree, &timers.tree);
