@@ -16,7 +16,7 @@
  * some devices cannot do without, goes last; and boot touches one chunk however much RAM there is.
  *
  * INVARIANTS  two free buddies of the same order never both exist; every descriptor of an open chunk is valid.
- * Missing on purpose: per-CPU caches of single frames (one CPU so far).
+ * Missing on purpose: per-CPU caches of single frames.
  */
 #include "mm/buddy.h"
 

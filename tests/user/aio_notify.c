@@ -6,6 +6,7 @@
  * however it ended; taken back by whoever takes the result first (R3); none at exit and exec (P1); and none that
  * could be lost for want of memory.
  *
+ * clauses: W6 X7 R3 P1
  * needs: holdfast
  */
 #include "tests/user/aio_support.h"
