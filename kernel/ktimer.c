@@ -11,7 +11,7 @@
 
 #include "arch/clock.h"
 #include "kernel/assert.h"
-#include "kernel/sched.h"
+#include "kernel/pi.h"
 #include "kernel/sync.h"
 #include "kernel/thread.h"
 
@@ -51,7 +51,7 @@ void ktimer_set_locked(struct ktimer *t, uint64_t deadline) {
 
 static void serve(void *arg) {
     (void)arg;
-    sched_set_priority(current(), PRIORITY_MAX);
+    pi_set_base(current(), PRIORITY_MAX);
     mutex_lock(&timers.lock);
     for (;;) {
         struct ktimer *t = RB_MIN(ktimer_tree, &timers.tree);
