@@ -9,6 +9,8 @@
  *             CPU's record is its own, with interrupts off.
  * INVARIANTS  the record's `loaded` is what CR3 holds whenever interrupts are on; a CPU's bit is in loaded->cpus.
  *             seen <= loaded->generation; every translation changed by a batch up to `seen` has been forgotten.
+ * MISSING     PCIDs: QEMU's TCG has none to run them on. They would be slots of (space, seen) that change() looks up;
+ *             generations already say whether what a slot kept is still good.
  */
 #include "arch/tlb.h"
 

@@ -7,6 +7,7 @@
  *
  * pitfalls: B8 B9 B15 B24
  * clauses: L1 L2 L7 L9 I3
+ * timeout: 240
  */
 #include "tests/user/threads.h"
 
