@@ -39,6 +39,14 @@ static void print_address(const char *what, uint64_t address) {
     else log_line("  %s %#lx", what, address);
 }
 
+/* Where a call returns to may be the next function's first byte, if the call never returns: the call itself is meant. */
+static bool print_caller(uint64_t address) {
+    unsigned long offset;
+    const char *name = ksym_name(address - 1, &offset);
+    if (name) log_line("  from %#lx %s+%#lx", address, name, offset + 1);
+    return name;
+}
+
 static void print_registers(const struct trapframe *tf) {
     print_address("at", tf->rip);
     log_line("  rax %016lx rbx %016lx rcx %016lx rdx %016lx", tf->rax, tf->rbx, tf->rcx, tf->rdx);
@@ -59,10 +67,8 @@ static void backtrace(uint64_t rbp) {
     uint64_t limit = rbp + MAX_STACK, last = 0;
     for (unsigned lines = 0; lines < MAX_LINES && rbp <= limit && has_frame(rbp);) {
         const uint64_t *frame = (const uint64_t *)rbp;
-        unsigned long offset;
-        if (!ksym_name(frame[1], &offset)) return;
         if (frame[1] != last) {
-            print_address("from", frame[1]);
+            if (!print_caller(frame[1])) return;
             lines++;
         }
         last = frame[1];
