@@ -91,7 +91,7 @@ test-user: all test-programs ## the ring-3 tests
 
 test-debug: all test-programs proof-kernels ## the ring-3 tests on the kernels with proof tools, on 1, 2 and 4 CPUs (T=name: one)
 	@for kind in debug ubsan; do for cpus in 1 2 4; do echo "# $$kind kernel, $$cpus CPUs"; \
-	    tools/hf-prove --build $(B) --kernel $(B)/$$kind/holdfast.elf --out $(B)/tap-proof/$$kind-$$cpus --cpus $$cpus \
+	    tools/hf-prove --patience 4 --build $(B) --kernel $(B)/$$kind/holdfast.elf --out $(B)/tap-proof/$$kind-$$cpus --cpus $$cpus \
 	        $(if $(SEED),--seed $(SEED)) $(if $(T),$(picked_user)) || failed=1; done; done; exit $${failed:-0}
 .PHONY: test-debug
 
