@@ -25,13 +25,19 @@ static unsigned long enough;
 
 static void end_here(int how) {
     char *no_words[] = {NULL};
+    sigset_t usr1;
     switch (how) {
     case BY_EXIT: _exit(7);
     case BY_FAULT:
         signal(SIGSEGV, SIG_DFL);
         *(volatile char *)PG = 1;
         break;
-    case BY_EXEC: execve("/proc/self/exe", (char *[]){(char *)"stress_exit", (char *)"exec", NULL}, no_words); _exit(8);
+    case BY_EXEC: /* a signal that another thread sends now stays pending, and the new program has no handler */
+        sigemptyset(&usr1);
+        sigaddset(&usr1, SIGUSR1);
+        pthread_sigmask(SIG_BLOCK, &usr1, NULL);
+        execve("/proc/self/exe", (char *[]){(char *)"stress_exit", (char *)"exec", NULL}, no_words);
+        _exit(8);
     default: break;
     }
 }
