@@ -26,6 +26,7 @@ enum { REG_DATA = 0, REG_IER = 1, REG_FCR = 2, REG_IIR = 2, REG_LCR = 3, REG_MCR
 
 #define IER_RX       0x01
 #define IER_TX       0x02
+#define IIR_NONE     0x01
 #define FCR_ON_CLEAR 0x07
 #define LCR_8N1      0x03
 #define LCR_DLAB     0x80
@@ -133,19 +134,29 @@ void serial_panic(void) {
     drain_locked();
 }
 
-void serial_interrupt(void) {
+/* The transmitter is empty, perhaps: true when a writer who found the ring full may go on. */
+static bool transmit(void) {
     bool ready = false;
     uint64_t saved = line_lock();
-    (void)inb(COM1 + REG_IIR); /* acknowledges "transmitter empty" */
     if (tx_on && (inb(COM1 + REG_LSR) & LSR_THRE)) {
         refill_locked();
-        if (was_full && tail - head <= RING_SIZE / 2) {
-            was_full = false;
-            ready = true;
-        }
+        ready = was_full && tail - head <= RING_SIZE / 2;
+        if (ready) was_full = false;
         if (head == tail) tx_interrupt(false);
     }
     line_unlock(saved);
-    while (inb(COM1 + REG_LSR) & LSR_DATA) serial_rx(inb(COM1 + REG_DATA));
+    return ready;
+}
+
+/*
+ * The interrupt controller sees edges: as long as one cause is pending the line stays up, and a new cause
+ * makes no edge. So nobody may leave before the chip says that nothing is pending, or it is never heard again.
+ */
+void serial_interrupt(void) {
+    bool ready = false;
+    while (!(inb(COM1 + REG_IIR) & IIR_NONE)) { /* the read acknowledges "transmitter empty" */
+        ready |= transmit();
+        while (inb(COM1 + REG_LSR) & LSR_DATA) serial_rx(inb(COM1 + REG_DATA));
+    }
     if (ready) serial_tx_ready();
 }
