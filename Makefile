@@ -109,7 +109,7 @@ debug: all ## like run, with QEMU waiting for gdb; prints the gdb command
 
 RING0 := boot arch arch/x86_64 mm kernel libc/core abi
 
-check: check-tree check-compilers check-tidy check-text ## every check that runs nothing: rules, warnings, analysis, spelling
+check: check-tree check-compilers check-locks check-tidy check-text ## every check that runs nothing: rules, warnings, analysis, spelling
 check-tree: ## include rules, licence lines, sizes of files and functions, the order of locks
 	@tools/check-includes
 	@tools/check-lockorder
@@ -117,13 +117,15 @@ check-tree: ## include rules, licence lines, sizes of files and functions, the o
 check-compilers: ## gcc and clang, all warnings as errors
 	@$(MAKE) CC=gcc all
 	@$(MAKE) CC=clang all
+check-locks: $(KGEN) $(SYSINC)/.filled ## clang's analysis of who holds which lock, in ring 0 (kernel/annotate.h)
+	@printf '%s\n' $(or $(FILES),$(filter %.c,$(KSRC))) | xargs -n 8 clang $(TIDYFLAGS) -fsyntax-only -Wthread-safety
 check-tidy: $(KGEN) $(SYSINC)/.filled ## clang's static analysis of ring 0
 	@printf '%s\n' $(filter %.c,$(KSRC)) | xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(TIDYFLAGS) 2>/dev/null' sh
 TIDYFLAGS = $(patsubst $(CCINC),$(shell clang -print-file-name=include),$(KCFLAGS))
 check-text: ## spelling, man pages
 	@codespell -q 3 -I tools/words.txt -S ./build,./.git .
 	@$(if $(wildcard docs/man/*),mandoc -Tlint -Wwarning docs/man/*,true)
-.PHONY: check check-tree check-compilers check-tidy check-text
+.PHONY: check check-tree check-compilers check-locks check-tidy check-text
 
 size: kernel ## the kernel's bytes and lines, folder by folder, against their limits
 	@tools/size $(B)/holdfast.elf $(RING0)

@@ -27,7 +27,7 @@ uint64_t aio_cancels_asked(void) {
 }
 
 /* In somebody's hand: true if it ended cancelled. */
-static bool stop_active_locked(struct aio_process *ap, struct aio_request *rq) {
+static bool stop_active_locked(struct aio_process *ap, struct aio_request *rq) REQUIRES(&ap->lock) {
     __atomic_store_n(&rq->cancel, true, __ATOMIC_RELEASE);
     __atomic_fetch_add(&asked, 1, __ATOMIC_RELAXED);
     aio_ring_thaw();
@@ -39,7 +39,7 @@ static bool stop_active_locked(struct aio_process *ap, struct aio_request *rq) {
     return cancelled;
 }
 
-static int cancel_locked(struct aio_process *ap, struct aio_request *rq) {
+static int cancel_locked(struct aio_process *ap, struct aio_request *rq) REQUIRES(&ap->lock) {
     switch (rq->state) {
     case AIO_READY:
         __atomic_fetch_add(&asked, 1, __ATOMIC_RELAXED);

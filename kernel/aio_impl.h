@@ -134,19 +134,19 @@ struct aio_process *aio_process_peek(struct process *);
 void aio_queue_init(void);
 /* A new, queued request: 0, -EINVAL (already outstanding), -EAGAIN (no slot, no memory); a failure leaves no trace. */
 int aio_enqueue(struct aio_process *, const struct aio_ask *);
-struct aio_request *aio_find_locked(struct aio_process *, uint64_t user);
-void aio_move_locked(struct aio_request *, struct aio_process *, enum aio_state, bool at_head);
+struct aio_request *aio_find_locked(struct aio_process *ap, uint64_t user) REQUIRES(&ap->lock);
+void aio_move_locked(struct aio_request *, struct aio_process *ap, enum aio_state, bool at_head) REQUIRES(&ap->lock);
 /*
  * The end of a request, by its hand if it is ACTIVE: the lock is made real (error 0) or undone (errno), the
  * result can be seen, those who wait are woken. All under the one hold of the lock, so that whoever waited
  * for the range finds the request ended (X5).
  */
-void aio_end_locked(struct aio_process *, struct aio_request *, int error);
+void aio_end_locked(struct aio_process *ap, struct aio_request *, int error) REQUIRES(&ap->lock);
 /* The program has the result of a finished request: slot and counts go back, the memory too. */
-void aio_reap_locked(struct aio_process *, struct aio_request *);
-void aio_unwatch_locked(struct aio_process *, struct aio_request *);
+void aio_reap_locked(struct aio_process *ap, struct aio_request *) REQUIRES(&ap->lock);
+void aio_unwatch_locked(struct aio_process *ap, struct aio_request *) REQUIRES(&ap->lock);
 /* Sleep until something finishes or is reaped; as cond_wait_until. */
-int aio_wait_locked(struct aio_process *, uint64_t deadline_ns, bool interruptible);
+int aio_wait_locked(struct aio_process *ap, uint64_t deadline_ns, bool interruptible) REQUIRES(&ap->lock);
 
 /* The process ends and nobody else sees its requests any more: undo and free all. Their slots stay taken. */
 void aio_sweep(struct aio_process *);
@@ -154,7 +154,7 @@ void aio_slots_give(uint64_t n);
 uint64_t aio_slots_taken(void); /* in the system */
 uint64_t aio_accepted(void);    /* submissions since boot */
 
-static inline uint64_t aio_running_locked(const struct aio_process *ap) {
+static inline uint64_t aio_running_locked(const struct aio_process *ap) REQUIRES(&ap->lock) {
     return ap->count[AIO_READY] + ap->count[AIO_ACTIVE];
 }
 
@@ -162,9 +162,9 @@ static inline uint64_t aio_running_locked(const struct aio_process *ap) {
 
 void aio_ring_init(void);
 /* Is there something that a worker could take? */
-bool aio_takeable_locked(const struct aio_process *);
+bool aio_takeable_locked(const struct aio_process *ap) REQUIRES(&ap->lock);
 /* After any change of lists or limits: on the ring if there is something to take. A held. */
-void aio_ring_update_locked(struct aio_process *);
+void aio_ring_update_locked(struct aio_process *ap) REQUIRES(&ap->lock);
 /* Leave one process (NULL: none) and visit the next in turn; waits for it, or answers NULL if may_wait is false. */
 struct aio_process *aio_ring_next(struct aio_process *leave, bool may_wait);
 /* Off the ring for good: returns when no worker visits. aio_process.leaving is set. */

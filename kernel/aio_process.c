@@ -138,11 +138,12 @@ void aio_get_stats(struct aio_stats *s) {
     mutex_unlock(&aio_all.lock);
 }
 
-static bool hashed_once(struct aio_process *ap, const struct aio_request *rq) {
+static bool hashed_once(struct aio_process *ap, const struct aio_request *rq) REQUIRES(&ap->lock) {
     return aio_find_locked(ap, rq->ask.user) == rq;
 }
 
-static const char *audit_request(struct aio_process *ap, const struct aio_request *rq, enum aio_state state) {
+static const char *audit_request(struct aio_process *ap, const struct aio_request *rq, enum aio_state state)
+    REQUIRES(&ap->lock) {
     if (rq->state != state) return "I5: an asynchronous request is on the list of another state";
     if (!hashed_once(ap, rq)) return "I5: an asynchronous request cannot be found by its name";
     if (state == AIO_READY && !rq->begun) return "I5: a request waits for a slice but never began";
@@ -150,7 +151,7 @@ static const char *audit_request(struct aio_process *ap, const struct aio_reques
     return NULL;
 }
 
-static const char *audit_process(struct aio_process *ap) {
+static const char *audit_process(struct aio_process *ap) REQUIRES(&ap->lock) {
     uint64_t all = 0;
     const struct aio_request *rq;
     for (int state = 0; state < AIO_STATES; state++) {
@@ -168,7 +169,7 @@ static const char *audit_process(struct aio_process *ap) {
     return NULL;
 }
 
-const char *aio_audit(void) {
+const char *aio_audit(void) NOT_ANALYSED {
     struct aio_process *ap;
     const char *wrong = NULL;
     uint64_t all = 0;

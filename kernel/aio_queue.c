@@ -105,7 +105,7 @@ static void request_free(struct aio_process *ap, struct aio_request *rq) {
     else ap->spare = rq;
 }
 
-static int enqueue_locked(struct aio_process *ap, const struct aio_ask *ask) {
+static int enqueue_locked(struct aio_process *ap, const struct aio_ask *ask) REQUIRES(&ap->lock) {
     if (aio_find_locked(ap, ask->user)) return -EINVAL;
     if (!slot_take(ap)) return -EAGAIN;
     struct aio_request *rq = request_alloc(ap);

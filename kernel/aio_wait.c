@@ -39,7 +39,7 @@ static int decode_timeout(uint64_t user, uint64_t *deadline, bool *poll) {
 enum outlook { NOTHING, PENDING, READY };
 
 /* Of n names: has one finished, is one under way, or is none a request? */
-static enum outlook look_locked(struct aio_process *ap, const uint64_t *names, uint64_t n) {
+static enum outlook look_locked(struct aio_process *ap, const uint64_t *names, uint64_t n) REQUIRES(&ap->lock) {
     enum outlook best = NOTHING;
     for (uint64_t i = 0; i < n; i++) {
         /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): copyin filled it */
@@ -82,7 +82,7 @@ long sys_aio_suspend(uint64_t list, uint64_t count, uint64_t timeout) {
 /* ---- aio_waitcomplete ---- */
 
 /* The oldest finished request is taken: its result. */
-static long collect_locked(struct aio_process *ap, uint64_t where) {
+static long collect_locked(struct aio_process *ap, uint64_t where) REQUIRES(&ap->lock) {
     struct aio_request *rq = TAILQ_FIRST(&ap->list[AIO_FINISHED]);
     if (copyout(where, &rq->ask.user, sizeof rq->ask.user)) return -EFAULT;
     long result = -rq->error;

@@ -35,7 +35,7 @@ uint64_t aio_slices_done(void) {
 
 /* ---- which ---- */
 
-static struct aio_request *choose_locked(struct aio_process *ap) {
+static struct aio_request *choose_locked(struct aio_process *ap) REQUIRES(&ap->lock) {
     struct aio_request *fresh = TAILQ_FIRST(&ap->list[AIO_QUEUED]), *old = TAILQ_FIRST(&ap->list[AIO_READY]);
     if (fresh && aio_running_locked(ap) >= __atomic_load_n(&aio_limits.max_per_proc, __ATOMIC_RELAXED)) fresh = NULL;
     if (fresh && old && ap->began_last) fresh = NULL;
@@ -78,19 +78,19 @@ static int slice(struct aio_request *rq, const struct aio_process *ap) {
 
 /* Parked, unless the range may have been released since `seen` was read. The hook counts before it looks for
  * parked requests, we park before we look at its count: one of us sees the other. */
-static void park_locked(struct aio_process *ap, struct aio_request *rq, uint64_t seen) {
+static void park_locked(struct aio_process *ap, struct aio_request *rq, uint64_t seen) REQUIRES(&ap->lock) {
     aio_move_locked(rq, ap, AIO_PARKED, false);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (__atomic_load_n(&ap->releases, __ATOMIC_RELAXED) != seen) aio_move_locked(rq, ap, AIO_QUEUED, true);
 }
 
-static void unpark_locked(struct aio_process *ap) {
+static void unpark_locked(struct aio_process *ap) REQUIRES(&ap->lock) {
     struct aio_request *rq;
     while ((rq = TAILQ_LAST(&ap->list[AIO_PARKED], aio_list))) aio_move_locked(rq, ap, AIO_QUEUED, true);
     aio_ring_update_locked(ap);
 }
 
-void aio_released(void *arg) {
+void aio_released(void *arg) NOT_ANALYSED {
     struct aio_process *ap = arg;
     __atomic_fetch_add(&ap->releases, 1, __ATOMIC_SEQ_CST);
     if (!__atomic_load_n(&ap->count[AIO_PARKED], __ATOMIC_SEQ_CST)) return;

@@ -43,7 +43,7 @@ static bool privileged(void) {
     return process_privileged(current_process());
 }
 
-static void store_locked(bool users, const struct triple *t) {
+static void store_locked(bool users, const struct triple *t) REQUIRES(&process_lock) {
     struct cred *c = &current_process()->cred;
     if (users) {
         c->uid = t->real;

@@ -167,7 +167,7 @@ static uint64_t mask_to_return_to(struct thread *me) {
 }
 
 /* The next signal that has a handler: false if there is none, or if one was the end. */
-static bool next_locked(struct process *p, struct thread *me, struct delivery *d) {
+static bool next_locked(struct process *p, struct thread *me, struct delivery *d) REQUIRES(&process_lock) {
     while (!p->signals.fatal && signal_take_locked(me, ~me->sigmask, &d->data)) {
         int sig = d->data.signo;
         struct action *a = &p->signals.action[sig - 1];

@@ -67,7 +67,7 @@ static bool unwanted(const struct process *parent) {
 }
 
 /* Tell the parent of a zombie; it may be freed by this. */
-static void notify_parent_locked(struct process *p) {
+static void notify_parent_locked(struct process *p) REQUIRES(&process_lock) {
     struct process *parent = p->parent;
     struct sigdata d = {.signo = SIGCHLD, .child = {.pid = p->pid, .uid = p->cred.uid}};
     bool killed = p->exit_status & 0x7f;
@@ -79,7 +79,7 @@ static void notify_parent_locked(struct process *p) {
     process_wake_waiters_locked(parent);
 }
 
-static void orphan_children_locked(struct process *p) {
+static void orphan_children_locked(struct process *p) REQUIRES(&process_lock) {
     struct process *init = process_find_locked(1), *child;
     while ((child = LIST_FIRST(&p->children))) {
         LIST_REMOVE(child, sibling);
@@ -89,7 +89,7 @@ static void orphan_children_locked(struct process *p) {
     }
 }
 
-static void leave_tree(struct process *p) {
+static void leave_tree(struct process *p) REQUIRES(&process_lock) {
     struct thread *t = current();
     orphan_children_locked(p);
     usage_keep_thread_locked(p, t);
@@ -157,7 +157,7 @@ static _Noreturn void end_thread(void) {
 
 /* ---- all of them ---- */
 
-static void kill_others_locked(struct process *p) {
+static void kill_others_locked(struct process *p) REQUIRES(&process_lock) {
     struct thread *t;
     LIST_FOREACH(t, &p->threads, of_process) {
         if (t == current()) continue;

@@ -94,7 +94,7 @@ void files_drop(struct files *t) {
 }
 
 /* Make slots up to fd: 0, -ENOMEM or -EMFILE. */
-static int grow_locked(struct files *t, unsigned fd) {
+static int grow_locked(struct files *t, unsigned fd) REQUIRES(&t->lock) {
     unsigned size = t->size;
     while (size <= fd) size *= 2;
     if (size > MAX_SIZE) return -EMFILE;
@@ -108,7 +108,7 @@ static int grow_locked(struct files *t, unsigned fd) {
     return 0;
 }
 
-static int add_locked(struct files *t, struct file *f, int lowest, bool close_on_exec, uint64_t limit) {
+static int add_locked(struct files *t, struct file *f, int lowest, bool close_on_exec, uint64_t limit) REQUIRES(&t->lock) {
     unsigned fd = (unsigned)lowest > t->lowest ? (unsigned)lowest : t->lowest;
     while (fd < t->size && t->slot[fd].file) fd++;
     if (fd >= limit) return -EMFILE;
@@ -128,7 +128,7 @@ int files_add(struct files *t, struct file *f, int lowest, bool close_on_exec, u
 }
 
 /* Empties a slot: what was there, or NULL. */
-static struct file *take_locked(struct files *t, unsigned fd) {
+static struct file *take_locked(struct files *t, unsigned fd) REQUIRES(&t->lock) {
     if (fd >= t->size || !t->slot[fd].file) return NULL;
     struct file *f = t->slot[fd].file;
     t->slot[fd] = (struct slot){0};

@@ -76,9 +76,10 @@ int futex_touch(uint64_t address, bool write);
 void futex_waiter_init(struct futex_waiter *);
 /* Queue w in its key's bucket, whose lock is held and let go; sleep. 0: woken. -ETIMEDOUT, -EINTR: not woken, and off the queue;
  * then leave was called, with the bucket's lock held (NULL: nothing to call). */
-int futex_sleep(struct futex_waiter *, struct futex_bucket *, uint64_t deadline, void (*leave)(struct futex_waiter *));
+int futex_sleep(struct futex_waiter *, struct futex_bucket *b, uint64_t deadline, void (*leave)(struct futex_waiter *))
+    RELEASE(&b->lock);
 /* Off the queue and awake. Bucket's lock held. */
-void futex_wake_locked(struct futex_bucket *, struct futex_waiter *);
+void futex_wake_locked(struct futex_bucket *b, struct futex_waiter *) REQUIRES(&b->lock);
 /* FUTEX_WAIT: 0, -EAGAIN, -ETIMEDOUT, -EINTR, or what is wrong with the address. */
 long futex_wait(uint64_t address, bool private, uint32_t expected, uint32_t bitset, uint64_t deadline);
 /* FUTEX_WAKE: how many, or -errno. */

@@ -106,7 +106,7 @@ static bool may_ask(const struct process *p) {
     return me->uid == it->uid && me->uid == it->euid && me->uid == it->suid;
 }
 
-static int look_locked(int tid, uint64_t *head) {
+static int look_locked(int tid, uint64_t *head) REQUIRES(&process_lock) {
     const struct thread *t = tid ? thread_by_tid_locked(tid) : current();
     if (!t) return -ESRCH;
     if (!may_ask(t->process)) return -EPERM;

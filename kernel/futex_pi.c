@@ -85,6 +85,7 @@ static void succeed_locked(struct futex_waiter *top, int dead_tid) {
     struct thread *successor = top->thread;
     const struct futex_key k = top->key;
     struct futex_bucket *b = futex_bucket(&k);
+    spin_assert(&b->lock);
     forget_owner(top);
     TAILQ_REMOVE(&b->queue, top, link);
     new_owner_locked(&k, successor);
@@ -192,8 +193,10 @@ static int hand_over_locked(uint64_t address, const struct futex_key *k) {
     if (user_swap(address, &word, next) != 0) return AGAIN;
     if (!top) return 0;
     struct thread *successor = top->thread;
+    struct futex_bucket *b = futex_bucket(k);
+    spin_assert(&b->lock);
     forget_owner(top);
-    futex_wake_locked(futex_bucket(k), top);
+    futex_wake_locked(b, top);
     new_owner_locked(k, successor);
     return 0;
 }

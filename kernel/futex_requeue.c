@@ -33,13 +33,13 @@ static void put_pair(struct pair *p) {
     futex_put_key(&p->b);
 }
 
-static void lock_pair(const struct pair *p) {
+static void lock_pair(const struct pair *p) NOT_ANALYSED {
     struct futex_bucket *a = futex_bucket(&p->a), *b = futex_bucket(&p->b);
     spin_lock(a < b ? &a->lock : &b->lock);
     if (a != b) spin_lock_nested(a < b ? &b->lock : &a->lock);
 }
 
-static void unlock_pair(const struct pair *p) {
+static void unlock_pair(const struct pair *p) NOT_ANALYSED {
     struct futex_bucket *a = futex_bucket(&p->a), *b = futex_bucket(&p->b);
     if (a != b) spin_unlock(&b->lock);
     spin_unlock(&a->lock);
@@ -62,6 +62,7 @@ static long requeue_locked(const struct pair *p, long wake, long move, long *mov
     struct futex_bucket *from = futex_bucket(&p->a);
     struct futex_waiter *w, *next;
     long woken = 0;
+    spin_assert(&from->lock);
     bool same = futex_same(&p->a, &p->b);
     *moved = 0;
     for (w = TAILQ_FIRST(&from->queue); w && woken + *moved < wake + move; w = next) {
@@ -166,6 +167,7 @@ static long wake_some_locked(const struct futex_key *k, uint32_t most) {
     struct futex_bucket *b = futex_bucket(k);
     struct futex_waiter *w, *next;
     long woken = 0;
+    spin_assert(&b->lock);
     for (w = TAILQ_FIRST(&b->queue); w && woken < most; w = next) {
         next = TAILQ_NEXT(w, link);
         if (!futex_same(&w->key, k) || w->pi) continue;

@@ -81,7 +81,9 @@ static int load(struct program *program, struct process *p, const struct options
     struct file *file;
     int error = file_open_kernel(o->argv[0], &file);
     if (error) return error;
+    spin_lock(&process_lock);
     process_space_limits_locked(p, &limits);
+    spin_unlock(&process_lock);
     error = args_from_kernel(&args, o->argv, environment);
     if (!error) {
         error = program_load(program, file, o->argv[0], &args, &p->cred, &limits);

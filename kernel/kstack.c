@@ -26,9 +26,9 @@
 #define TRIM_BATCH 8u
 
 static struct spinlock lock;
-static uint64_t used[KSTACK_MAX / 64];
-static vaddr_t cached;
-static unsigned ncached;
+static uint64_t used[KSTACK_MAX / 64] GUARDED_BY(&lock);
+static vaddr_t cached GUARDED_BY(&lock);
+static unsigned ncached GUARDED_BY(&lock);
 static uint64_t spare; /* atomic: stacks that nobody uses, those on their way out included */
 
 void kstack_init(void) {
@@ -43,7 +43,7 @@ static unsigned slot_number(vaddr_t stack) {
     return (unsigned)((stack - KMAP_BASE) / KSTACK_STEP);
 }
 
-static vaddr_t take_slot_locked(void) {
+static vaddr_t take_slot_locked(void) REQUIRES(&lock) {
     for (unsigned i = 0; i < KSTACK_MAX / 64; i++) {
         if (~used[i] == 0) continue;
         unsigned bit = (unsigned)__builtin_ctzl(~used[i]);
@@ -99,7 +99,7 @@ uint64_t kstack_spare_frames(void) {
 }
 
 /* 0: no more than `keep` are cached. */
-static vaddr_t take_cached_locked(unsigned keep) {
+static vaddr_t take_cached_locked(unsigned keep) REQUIRES(&lock) {
     if (ncached <= keep) return 0;
     vaddr_t stack = cached;
     cached = *(vaddr_t *)stack;

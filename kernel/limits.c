@@ -58,7 +58,7 @@ static bool may_touch(const struct process *p) {
            me->gid == it->egid && me->gid == it->sgid;
 }
 
-static int find_locked(int pid, struct process **found) {
+static int find_locked(int pid, struct process **found) REQUIRES(&process_lock) {
     struct process *p = pid ? process_find_locked(pid) : current_process();
     if (!p || p->state != PROCESS_ALIVE) return -ESRCH;
     if (!may_touch(p)) return -EPERM;
@@ -76,7 +76,8 @@ static int get_limit(int pid, unsigned resource, struct limit *out) {
 }
 
 /* What the space is judged by after a change: a copy and a reference, to be given to it without the lock. */
-static int set_locked(int pid, unsigned resource, const struct limit *l, struct space_limits *tell, struct space **space) {
+static int set_locked(int pid, unsigned resource, const struct limit *l, struct space_limits *tell, struct space **space)
+    REQUIRES(&process_lock) {
     struct process *p;
     int error = find_locked(pid, &p);
     if (error) return error;

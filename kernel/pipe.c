@@ -53,10 +53,10 @@ static size_t used(const struct pipe *p) {
 }
 
 /* Sleep until the other side has done something: 0, -EAGAIN or -EINTR. */
-static int wait(struct file *f, struct cond *c, uint32_t *waiting) {
+static int wait(const struct file *f, struct pipe *p, struct cond *c, uint32_t *waiting) REQUIRES(&p->lock) {
     if (f->flags & O_NONBLOCK) return -EAGAIN;
     (*waiting)++;
-    int err = cond_wait_until(c, &f->pipe->lock, NO_DEADLINE, true);
+    int err = cond_wait_until(c, &p->lock, NO_DEADLINE, true);
     (*waiting)--;
     return err;
 }
@@ -101,7 +101,7 @@ static long pipe_read(struct file *f, struct io *io, uint64_t *pos) {
     int err = 0;
     (void)pos;
     mutex_lock(&p->lock);
-    while (!err && !used(p) && p->writer) err = wait(f, &p->can_read, &p->waiting_read);
+    while (!err && !used(p) && p->writer) err = wait(f, p, &p->can_read, &p->waiting_read);
     if (!err) err = take_out(p, io);
     if (p->waiting_write && io_done(io)) cond_broadcast(&p->can_write);
     mutex_unlock(&p->lock);
@@ -128,15 +128,14 @@ static size_t needed(const struct io *io) {
     return io->all <= PIPE_BUF ? io->left : 1;
 }
 
-static int write_locked(struct file *f, struct io *io) {
-    struct pipe *p = f->pipe;
+static int write_locked(const struct file *f, struct pipe *p, struct io *io) REQUIRES(&p->lock) {
     int err = 0;
     while (!err && io->left) {
         if (!p->reader) return -EPIPE;
         if (PIPE_SIZE - used(p) < needed(io)) {
             if (p->waiting_read) cond_broadcast(&p->can_read);
             poll_notify();
-            err = wait(f, &p->can_write, &p->waiting_write);
+            err = wait(f, p, &p->can_write, &p->waiting_write);
             continue;
         }
         do err = put_in(p, io);
@@ -149,7 +148,7 @@ static long pipe_write(struct file *f, struct io *io, uint64_t *pos) {
     struct pipe *p = f->pipe;
     (void)pos;
     mutex_lock(&p->lock);
-    int err = write_locked(f, io);
+    int err = write_locked(f, p, io);
     if (p->waiting_read && io_done(io)) cond_broadcast(&p->can_read);
     mutex_unlock(&p->lock);
     if (io_done(io)) poll_notify();

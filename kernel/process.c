@@ -27,8 +27,8 @@ struct spinlock process_lock;
 struct mutex limits_mutex;
 static LIST_HEAD(bucket, process) table[BUCKETS];
 static LIST_HEAD(tid_bucket, thread) tids[TID_BUCKETS];
-static int last_pid;
-static unsigned count;
+static int last_pid GUARDED_BY(&process_lock);
+static unsigned count GUARDED_BY(&process_lock);
 
 void process_init(void) {
     sigqueue_init();
@@ -61,14 +61,14 @@ struct thread *thread_by_tid_locked(int tid) {
 }
 
 /* A process group's or session's number may not become a pid while it lives. */
-static bool pid_free_locked(int pid) {
+static bool pid_free_locked(int pid) REQUIRES(&process_lock) {
     if (process_find_locked(pid) || thread_by_tid_locked(pid)) return false;
     for (struct process *p = process_next_locked(NULL); p; p = process_next_locked(p))
         if (p->pgrp == pid || p->session == pid) return false;
     return true;
 }
 
-static int pid_choose_locked(void) {
+static int pid_choose_locked(void) REQUIRES(&process_lock) {
     for (int tries = 0; tries < PROCESS_MAX; tries++) {
         last_pid = last_pid >= PROCESS_MAX ? 1 : last_pid + 1;
         if (pid_free_locked(last_pid)) return last_pid;
@@ -113,7 +113,7 @@ void process_free(struct process *p) {
     spin_unlock(&process_lock);
 }
 
-static void add_locked(struct process *p, struct thread *t, int tid) {
+static void add_locked(struct process *p, struct thread *t, int tid) REQUIRES(&process_lock) {
     t->tid = tid;
     LIST_INSERT_HEAD(&p->threads, t, of_process);
     LIST_INSERT_HEAD(&tids[(unsigned)tid % TID_BUCKETS], t, by_tid);

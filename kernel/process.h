@@ -92,9 +92,9 @@ extern struct spinlock process_lock;
 extern struct mutex limits_mutex;
 
 /* By pid, any state; NULL: none. process_lock held. */
-struct process *process_find_locked(int pid);
+struct process *process_find_locked(int pid) REQUIRES(&process_lock);
 /* Next in the table after p (NULL: the first), in no order; for listings and audits. process_lock held. */
-struct process *process_next_locked(const struct process *p);
+struct process *process_next_locked(const struct process *p) REQUIRES(&process_lock);
 /* Processes that exist, zombies included. */
 unsigned process_count(void);
 
@@ -113,21 +113,21 @@ void process_init(void);
 struct process *process_alloc(void);
 /* Out of the table and the tree, freed: it holds nothing any more (asserted). */
 void process_free(struct process *);
-void process_free_locked(struct process *);
+void process_free_locked(struct process *) REQUIRES(&process_lock);
 /* Whoever waits for a child of p looks again. */
-void process_wake_waiters_locked(struct process *p);
+void process_wake_waiters_locked(struct process *p) REQUIRES(&process_lock);
 /* A child of parent (NULL: of nobody), with its first thread, whose tid is the pid. */
-void process_publish_locked(struct process *, struct process *parent, struct thread *first);
+void process_publish_locked(struct process *, struct process *parent, struct thread *first) REQUIRES(&process_lock);
 /* One more thread, with a tid of its own: false when there is none left. */
-bool process_add_thread_locked(struct process *, struct thread *);
+bool process_add_thread_locked(struct process *, struct thread *) REQUIRES(&process_lock);
 /* exec: the only thread left is the process's first from now on. */
-void process_take_pid_locked(struct process *, struct thread *);
-void process_space_limits_locked(const struct process *, struct space_limits *);
+void process_take_pid_locked(struct process *, struct thread *) REQUIRES(&process_lock);
+void process_space_limits_locked(const struct process *, struct space_limits *) REQUIRES(&process_lock);
 /* From the last part of a path. */
 void process_set_name(struct process *, const char *path);
 
 /* A thread of any process; NULL: none that may still see ring 3. process_lock held. */
-struct thread *thread_by_tid_locked(int tid);
+struct thread *thread_by_tid_locked(int tid) REQUIRES(&process_lock);
 
 /* ---- kernel/exit.c ---- */
 
@@ -141,4 +141,4 @@ int process_end_other_threads(void);
 /* ---- kernel/fork.c ---- */
 
 /* The borrowed space (vfork) is no longer used: its owner goes on. process_lock held. */
-void vfork_done_locked(struct process *);
+void vfork_done_locked(struct process *) REQUIRES(&process_lock);

@@ -140,7 +140,7 @@ static bool charge(struct process *p) {
     return room;
 }
 
-static void destroy_locked(struct ptimer *pt) {
+static void destroy_locked(struct ptimer *pt) EXCLUDES(&process_lock) {
     ktimer_set_locked(&pt->timer, NO_DEADLINE);
     spin_lock(&process_lock);
     sigentry_withdraw_locked(&pt->entry);

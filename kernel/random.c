@@ -21,8 +21,8 @@
 #include "libc/core/string.h"
 
 static struct spinlock lock = {.name = "random"};
-static uint32_t key[8];
-static uint64_t requests;
+static uint32_t key[8] GUARDED_BY(&lock);
+static uint64_t requests GUARDED_BY(&lock);
 
 static uint32_t rotate(uint32_t x, int n) {
     return x << n | x >> (32 - n);
@@ -48,7 +48,7 @@ static void chacha20(const uint32_t k[8], uint32_t counter, uint32_t out[16]) {
     for (int i = 0; i < 16; i++) out[i] += start[i];
 }
 
-static void stir(void) {
+static void stir(void) REQUIRES(&lock) {
     uint64_t now[3] = {clock_now(), __builtin_ia32_rdtsc(), ++requests};
     for (int i = 0; i < 4; i++) {
         uint64_t fresh;

@@ -57,23 +57,23 @@ unsigned place_choose(const struct thread *);
 bool place_stays(const struct runqueue *, const struct thread *);
 /* This CPU's queue is locked and has nothing better than `best` (-1: nothing at all): a thread of another queue that
  * outranks it, or, for an idle CPU, any; taken off that queue and made this one's. NULL: none. */
-struct thread *place_pull_locked(struct runqueue *, int best);
+struct thread *place_pull_locked(struct runqueue *rq, int best) REQUIRES(&rq->lock);
 /* The slice has ended here: take a thread from a queue that is longer by two or more. */
-void place_balance_locked(struct runqueue *);
+void place_balance_locked(struct runqueue *rq) REQUIRES(&rq->lock);
 
 /* ---- kernel/sched.c ---- */
 
 /* Highest level with a thread, or -1. */
 int runqueue_highest(const struct runqueue *);
 /* Take this thread off the levels. Lock held. */
-void runqueue_take_locked(struct runqueue *, struct thread *);
+void runqueue_take_locked(struct runqueue *rq, struct thread *) REQUIRES(&rq->lock);
 /* Put one on, at the end of its level. Lock held. */
-void runqueue_push_locked(struct runqueue *, struct thread *);
+void runqueue_push_locked(struct runqueue *rq, struct thread *) REQUIRES(&rq->lock);
 
 /* All with the queue's lock held. */
 /* -> READY here; sees to it that the CPU notices. */
-void runqueue_ready_locked(struct runqueue *, struct thread *);
-void timer_add_locked(struct runqueue *, struct thread *);       /* by t->deadline */
-void timer_remove_locked(struct runqueue *, struct thread *);
-void timer_slice_locked(struct runqueue *);                      /* somebody waits: see that the slice ends */
+void runqueue_ready_locked(struct runqueue *rq, struct thread *) REQUIRES(&rq->lock);
+void timer_add_locked(struct runqueue *rq, struct thread *) REQUIRES(&rq->lock); /* by t->deadline */
+void timer_remove_locked(struct runqueue *rq, struct thread *) REQUIRES(&rq->lock);
+void timer_slice_locked(struct runqueue *rq) REQUIRES(&rq->lock); /* somebody waits: see that the slice ends */
 void timer_init(struct runqueue *);

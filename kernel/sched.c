@@ -47,7 +47,7 @@ void sched_init_cpu(void) {
 /* ---- the levels ---- */
 
 /* A thread that was preempted has not had its turn: it goes on before its equals (POSIX, SCHED_FIFO). */
-static void push_first_locked(struct runqueue *rq, struct thread *t) {
+static void push_first_locked(struct runqueue *rq, struct thread *t) REQUIRES(&rq->lock) {
     struct level *l = &rq->level[t->priority];
     t->state = THREAD_READY;
     t->run_next = l->head;
@@ -89,7 +89,7 @@ void runqueue_take_locked(struct runqueue *rq, struct thread *t) {
 }
 
 /* The best thread for this CPU, from here or, if another queue has a better one, from there. NULL: idle. */
-static struct thread *pick_locked(struct runqueue *rq) {
+static struct thread *pick_locked(struct runqueue *rq) REQUIRES(&rq->lock) {
     int level = runqueue_highest(rq);
     struct thread *t = cpu_count() > 1 ? place_pull_locked(rq, level) : NULL;
     if (t || level < 0) return t;
@@ -99,7 +99,7 @@ static struct thread *pick_locked(struct runqueue *rq) {
 }
 
 /* Interrupts are off, so this CPU looks at resched again before anything else; another one has to be told. */
-static void notice(struct runqueue *rq) {
+static void notice(struct runqueue *rq) REQUIRES(&rq->lock) {
     rq->cpu->resched = true;
     if (rq->cpu != cpu_this()) ipi_reschedule(rq->cpu->id);
 }
@@ -112,7 +112,7 @@ void runqueue_ready_locked(struct runqueue *rq, struct thread *t) {
     else if (rq->tick == NO_DEADLINE) ipi_reschedule(rq->cpu->id); /* its own clock has to be armed there */
 }
 
-struct runqueue *runqueue_lock_of(struct thread *t, uint64_t *saved) {
+struct runqueue *runqueue_lock_of(struct thread *t, uint64_t *saved) NOT_ANALYSED {
     for (;;) {
         struct runqueue *rq = &runqueues[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
         *saved = spin_lock_irq(&rq->lock);
@@ -133,7 +133,7 @@ static void place(struct thread *t) {
 /* ---- switching ---- */
 
 /* Give the CPU to the next thread. The caller's state says what becomes of it; it is back when this returns. */
-static void switch_locked(struct runqueue *rq) {
+static void switch_locked(struct runqueue *rq) RELEASE(&rq->lock) NOT_ANALYSED {
     struct cpu *cpu = cpu_this();
     struct thread *prev = cpu->thread, *next = pick_locked(rq);
     DEBUG_ASSERT(cpu->preempt_off == 1);
@@ -154,7 +154,7 @@ static void switch_locked(struct runqueue *rq) {
 
 /* Release the queue on the far side of a switch, which may be another CPU's than on the near one. Bury who died there,
  * send on who leaves. */
-static void finish_switch(uint64_t saved) {
+static void finish_switch(uint64_t saved) NOT_ANALYSED {
     struct runqueue *rq = runqueue_this();
     struct thread *dead = rq->dead, *leaving = rq->leaving;
     rq->dead = rq->leaving = NULL;
@@ -251,7 +251,7 @@ static bool interrupts(const struct thread *t) {
     return !t->kill_only || (__atomic_load_n(&t->attention, __ATOMIC_RELAXED) & ATTENTION_KILL);
 }
 
-static void sleep_locked(struct runqueue *rq, struct thread *t, uint64_t deadline, bool interruptible) {
+static void sleep_locked(struct runqueue *rq, struct thread *t, uint64_t deadline, bool interruptible) REQUIRES(&rq->lock) {
     t->state = THREAD_SLEEPING;
     t->timed_out = false;
     t->interruptible = interruptible;
@@ -285,6 +285,7 @@ int sched_sleep(struct waitlist *list, struct spinlock *guard, uint64_t deadline
 static void wake_if(struct thread *t, bool interrupted) {
     uint64_t saved;
     struct runqueue *rq = runqueue_lock_of(t, &saved);
+    spin_assert(&rq->lock);
     bool asleep = t->state == THREAD_SLEEPING && (!interrupted || (t->interruptible && interrupts(t)));
     if (asleep && t->deadline != NO_DEADLINE) timer_remove_locked(rq, t);
     bool here = place_stays(rq, t);
@@ -331,6 +332,7 @@ int sched_sleep_until(uint64_t deadline) {
 void sched_set_priority(struct thread *t, int priority) {
     uint64_t saved;
     struct runqueue *rq = runqueue_lock_of(t, &saved);
+    spin_assert(&rq->lock);
     bool ready = t->state == THREAD_READY;
     if (ready) runqueue_take_locked(rq, t);
     t->priority = priority;
@@ -342,6 +344,7 @@ void sched_set_priority(struct thread *t, int priority) {
 void sched_set_affinity(struct thread *t, uint64_t mask) {
     uint64_t saved;
     struct runqueue *rq = runqueue_lock_of(t, &saved);
+    spin_assert(&rq->lock);
     t->affinity = mask;
     bool wrong = !(mask & 1ul << t->cpu), move = wrong && t->state == THREAD_READY;
     if (move) {
@@ -384,6 +387,7 @@ void sched_set_space(struct space *space) {
 uint64_t sched_runtime(const struct thread *t) {
     uint64_t saved;
     struct runqueue *rq = runqueue_lock_of((struct thread *)t, &saved);
+    spin_assert(&rq->lock);
     uint64_t ran = t->runtime + (t->state == THREAD_RUNNING ? clock_now() - t->since : 0);
     spin_unlock_irq(&rq->lock, saved);
     return ran;

@@ -28,7 +28,7 @@ void sched_init_cpu(void);
  * be held. 0: a waker took the thread off the list. -ETIMEDOUT, -EINTR: as waitq_sleep. If the guard was
  * taken by spin_lock_irq, interrupts are off on return as before.
  */
-int sched_sleep(struct waitlist *, struct spinlock *guard, uint64_t deadline, bool interruptible);
+int sched_sleep(struct waitlist *, struct spinlock *guard, uint64_t deadline, bool interruptible) REQUIRES(guard);
 
 /* Guard held: take the first thread off the list and make it ready. NULL: nobody waits. */
 struct thread *sched_wake_first(struct waitlist *);

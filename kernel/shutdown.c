@@ -71,12 +71,12 @@ static const char *leaked(char *text, size_t size) {
     return NULL;
 }
 
-static void kill_others_locked(const struct process *me) {
+static void kill_others_locked(const struct process *me) REQUIRES(&process_lock) {
     for (struct process *p = process_next_locked(NULL); p; p = process_next_locked(p))
         if (p != me) signal_send_locked(p, NULL, SIGKILL);
 }
 
-static void reap_locked(struct process *me) {
+static void reap_locked(struct process *me) REQUIRES(&process_lock) {
     struct process *child, *next;
     for (child = LIST_FIRST(&me->children); child; child = next) {
         next = LIST_NEXT(child, sibling);

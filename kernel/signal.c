@@ -83,7 +83,7 @@ static bool takes(const struct thread *t, uint64_t bit) {
 }
 
 /* The running thread first, for it needs no waking; then whoever waits for this very signal; then anybody. */
-static struct thread *taker_locked(struct process *p, struct thread *only, uint64_t bit) {
+static struct thread *taker_locked(struct process *p, struct thread *only, uint64_t bit) REQUIRES(&process_lock) {
     struct thread *t, *any = NULL;
     if (only) return takes(only, bit) ? only : NULL;
     if (current()->process == p && takes(current(), bit)) return current();
@@ -101,7 +101,8 @@ static bool may_lose_data(const struct sigdata *d) {
 }
 
 /* To where it waits: 0 or -EAGAIN. */
-static int put_locked(struct process *p, struct sigpending *q, const struct sigdata *d, struct sigentry *e) {
+static int put_locked(struct process *p, struct sigpending *q, const struct sigdata *d, struct sigentry *e)
+    REQUIRES(&process_lock) {
     int error = 0;
     if (!e && d->signo > STANDARD) error = sigentry_alloc_locked(p, &e);
     if (error && !may_lose_data(d)) return error;

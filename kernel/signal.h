@@ -60,35 +60,35 @@ struct sigdata sigdata_user(int sig, int code);
  * ending). -EAGAIN: the limit of queued signals, or no memory; kill's and the kernel's own (SI_USER, SI_KERNEL) never
  * fail so, but then come without data and no more than once.
  */
-int signal_post_locked(struct process *p, struct thread *t, const struct sigdata *, struct sigentry *e);
+int signal_post_locked(struct process *p, struct thread *t, const struct sigdata *, struct sigentry *e) REQUIRES(&process_lock);
 /* As kill would. */
 void signal_send(struct process *, int sig);
-void signal_send_locked(struct process *, struct thread *t, int sig);
+void signal_send_locked(struct process *, struct thread *t, int sig) REQUIRES(&process_lock);
 /* To the running thread: SIGPIPE by pipes, say. The call then returns its own error (-EPIPE). */
 void signal_self(int sig);
 /* The running thread did it itself (an exception): blocked or ignored, it is the end. Says whether it is. */
 bool signal_fault(const struct sigdata *);
 
 /* What a sigevent names: thread tid of p, or (tid 0) the process. False: there is no such thread. process_lock held. */
-bool signal_receiver_locked(struct process *p, int tid, struct thread **);
+bool signal_receiver_locked(struct process *p, int tid, struct thread **) REQUIRES(&process_lock);
 /* May the running process be told so? SIGEV_SIGNAL or SIGEV_THREAD_ID, signal 1-64, a thread of its own (tid; else it
  * becomes 0). No lock held. */
 bool signal_event_ok(int notify, int sig, int *tid);
 /* It is decided: the process ends of it. process_lock held. */
-void signal_doom_locked(struct process *, int sig);
+void signal_doom_locked(struct process *, int sig) REQUIRES(&process_lock);
 
 /* ---- acting ---- */
 
 /* Set or clear t's ATTENTION_SIGNAL by what waits for it: after its mask or a disposition changed. process_lock held. */
-void signal_recheck_locked(struct thread *t);
+void signal_recheck_locked(struct thread *t) REQUIRES(&process_lock);
 /* The running thread's mask; what it then no longer takes, another may. */
-void signal_set_mask_locked(uint64_t mask);
+void signal_set_mask_locked(uint64_t mask) REQUIRES(&process_lock);
 /* `but` does not take these signals of the process any more, if they wait: the other threads are to look. */
-void signal_offer_locked(struct process *, uint64_t set, const struct thread *but);
+void signal_offer_locked(struct process *, uint64_t set, const struct thread *but) REQUIRES(&process_lock);
 /* On the way to ring 3 with ATTENTION_* set, interrupts on: acts on what is pending; may not return. */
 void signal_act(struct trapframe *);
 /* The next signal of the set, from the thread's own or the process's: false if there is none. */
-bool signal_take_locked(struct thread *, uint64_t set, struct sigdata *);
+bool signal_take_locked(struct thread *, uint64_t set, struct sigdata *) REQUIRES(&process_lock);
 /* A taken signal came from a timer: count its overruns and start it anew. No lock held. */
 void signal_taken(struct sigdata *);
 
@@ -104,6 +104,6 @@ void signals_init(struct signals *);
 /* process_lock held (or nobody else knows them). */
 void signals_set_action(struct signals *, int sig, const struct action *);
 /* A thread ends: what was sent to it is gone; what it was to take, another takes. It is off its process's list. */
-void signals_thread_exit_locked(struct process *, struct thread *);
+void signals_thread_exit_locked(struct process *, struct thread *) REQUIRES(&process_lock);
 /* The process ends: nothing waits any more. */
-void signals_exit_locked(struct process *);
+void signals_exit_locked(struct process *) REQUIRES(&process_lock);

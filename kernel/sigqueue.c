@@ -86,7 +86,7 @@ static void take_plain(struct sigpending *q, int sig, struct sigdata *d) {
     q->plain &= ~SIGBIT(sig);
 }
 
-static void take_entry(struct sigpending *q, int sig, struct sigdata *d) {
+static void take_entry(struct sigpending *q, int sig, struct sigdata *d) REQUIRES(&process_lock) {
     struct sigentry *e = find(q, sig);
     ASSERT(e);
     *d = e->data;

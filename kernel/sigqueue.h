@@ -22,6 +22,8 @@
 
 #include <asm/signal.h>
 
+#include "kernel/sync.h"
+
 #define SIGNALS     64
 #define STANDARD    31 /* signals 1-31 */
 #define SIGBIT(sig) (1ul << ((sig) - 1))
@@ -61,17 +63,19 @@ struct sigpending {
 void sigqueue_init(void); /* once */
 void sigpending_init(struct sigpending *);
 
+extern struct spinlock process_lock; /* kernel/process.h */
+
 /* An entry that p pays for: 0, or -EAGAIN (its limit, or no memory). process_lock held, as for all that follows. */
-int sigentry_alloc_locked(struct process *p, struct sigentry **);
-void sigentry_free_locked(struct sigentry *);
+int sigentry_alloc_locked(struct process *p, struct sigentry **) REQUIRES(&process_lock);
+void sigentry_free_locked(struct sigentry *) REQUIRES(&process_lock);
 
 /* A signal without an entry: false if such a one waits already. */
-bool sigpending_add_locked(struct sigpending *, const struct sigdata *);
+bool sigpending_add_locked(struct sigpending *, const struct sigdata *) REQUIRES(&process_lock);
 /* e->data says what. It waits nowhere yet. */
-void sigpending_queue_locked(struct sigpending *, struct sigentry *e);
+void sigpending_queue_locked(struct sigpending *, struct sigentry *e) REQUIRES(&process_lock);
 /* Take e back, if it still waits. */
-void sigentry_withdraw_locked(struct sigentry *e);
+void sigentry_withdraw_locked(struct sigentry *e) REQUIRES(&process_lock);
 /* Take the next signal among `wanted`: false if there is none. */
-bool sigpending_take_locked(struct sigpending *, uint64_t wanted, struct sigdata *);
+bool sigpending_take_locked(struct sigpending *, uint64_t wanted, struct sigdata *) REQUIRES(&process_lock);
 /* Forget all signals of the set. */
-void sigpending_flush_locked(struct sigpending *, uint64_t set);
+void sigpending_flush_locked(struct sigpending *, uint64_t set) REQUIRES(&process_lock);

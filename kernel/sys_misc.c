@@ -103,7 +103,7 @@ long sys_getrandom(uint64_t buffer, uint64_t length, uint64_t flags) {
 
 /* ---- process groups and sessions: numbers that kill and wait go by; there is no job control ---- */
 
-static int setpgid_locked(int pid, int group) {
+static int setpgid_locked(int pid, int group) REQUIRES(&process_lock) {
     struct process *me = current_process(), *p = pid ? process_find_locked(pid) : me;
     if (!p || (p != me && p->parent != me)) return -ESRCH;
     if (p != me && p->did_exec) return -EACCES;

@@ -37,7 +37,7 @@ static bool is_priority(int policy, int priority) {
 }
 
 /* The thread that a call names; 0: the caller. process_lock held. */
-static struct thread *named_locked(int tid) {
+static struct thread *named_locked(int tid) REQUIRES(&process_lock) {
     return tid ? thread_by_tid_locked(tid) : current();
 }
 
@@ -47,7 +47,7 @@ static bool is_mine(const struct thread *t) {
     return me->euid == 0 || me->euid == its->euid || me->euid == its->uid;
 }
 
-static int may_set_locked(const struct thread *t, int policy, int priority) {
+static int may_set_locked(const struct thread *t, int policy, int priority) REQUIRES(&process_lock) {
     if (current_process()->cred.euid == 0) return 0;
     if (!is_mine(t)) return -EPERM;
     bool lowers = policy == t->policy && priority <= t->base_priority;

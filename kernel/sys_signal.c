@@ -30,14 +30,14 @@ static bool may_signal(const struct process *to, int sig) {
 }
 
 /* d->signo 0: only asks. */
-static int send_checked_locked(struct process *p, struct thread *t, const struct sigdata *d) {
+static int send_checked_locked(struct process *p, struct thread *t, const struct sigdata *d) REQUIRES(&process_lock) {
     if (!may_signal(p, d->signo)) return -EPERM;
     int error = d->signo ? signal_post_locked(p, t, d, NULL) : 0;
     return error < 0 ? error : 0;
 }
 
 /* group > 0: that process group; 0: everybody but process 1 and the caller. 0 if anyone could be signalled. */
-static int send_many_locked(int group, const struct sigdata *d) {
+static int send_many_locked(int group, const struct sigdata *d) REQUIRES(&process_lock) {
     int result = -ESRCH;
     for (struct process *p = process_next_locked(NULL); p; p = process_next_locked(p)) {
         if (group ? p->pgrp != group : p->pid == 1 || p == current_process()) continue;
@@ -47,7 +47,7 @@ static int send_many_locked(int group, const struct sigdata *d) {
     return result;
 }
 
-static int send_one_locked(int pid, const struct sigdata *d) {
+static int send_one_locked(int pid, const struct sigdata *d) REQUIRES(&process_lock) {
     struct process *p = process_find_locked(pid);
     return p ? send_checked_locked(p, NULL, d) : -ESRCH;
 }
@@ -65,7 +65,7 @@ long sys_kill(uint64_t to, uint64_t signal) {
     return result;
 }
 
-static struct thread *thread_find_locked(int tgid, int tid) {
+static struct thread *thread_find_locked(int tgid, int tid) REQUIRES(&process_lock) {
     for (struct process *p = process_next_locked(NULL); p; p = process_next_locked(p)) {
         struct thread *t;
         if (tgid && p->pid != tgid) continue;

@@ -22,7 +22,7 @@
 /* ---- sigtimedwait ---- */
 
 /* 1 and *d; -ETIMEDOUT; -EINTR: a signal of another kind wants its handler. */
-static int wait_locked(struct thread *me, uint64_t set, uint64_t deadline, struct sigdata *d) {
+static int wait_locked(struct thread *me, uint64_t set, uint64_t deadline, struct sigdata *d) REQUIRES(&process_lock) {
     struct waitlist list = {0};
     int result = 0;
     bool taken;

@@ -29,7 +29,7 @@ void timer_init(struct runqueue *rq) {
     rq->armed = rq->tick = NO_DEADLINE;
 }
 
-static void arm_locked(struct runqueue *rq, uint64_t when) {
+static void arm_locked(struct runqueue *rq, uint64_t when) REQUIRES(&rq->lock) {
     if (when >= rq->armed) return;
     rq->armed = when;
     clock_arm(when);
@@ -50,7 +50,7 @@ void timer_slice_locked(struct runqueue *rq) {
     arm_locked(rq, rq->tick);
 }
 
-static void wake_due_locked(struct runqueue *rq, uint64_t now) {
+static void wake_due_locked(struct runqueue *rq, uint64_t now) REQUIRES(&rq->lock) {
     struct thread *t;
     while ((t = RB_MIN(timer_tree, &rq->timers)) && t->deadline <= now) {
         RB_REMOVE(timer_tree, &rq->timers, t);
@@ -65,7 +65,7 @@ static bool turn_over(const struct runqueue *rq, const struct thread *running) {
 }
 
 /* A slice is over: the next one's turn, unless the running thread has only just been given the CPU. */
-static void end_slice_locked(struct runqueue *rq, uint64_t now) {
+static void end_slice_locked(struct runqueue *rq, uint64_t now) REQUIRES(&rq->lock) {
     const struct thread *running = cpu_this()->thread;
     rq->tick = NO_DEADLINE;
     if (cpu_count() > 1) place_balance_locked(rq);

@@ -49,7 +49,7 @@ static struct usage of_thread(const struct thread *t) {
 }
 
 /* What the process has not been told of yet. */
-static struct usage news_locked(const struct thread *t) {
+static struct usage news_locked(const struct thread *t) REQUIRES(&process_lock) {
     struct usage u = of_thread(t);
     u.runtime -= t->accounted.runtime;
     u.voluntary -= t->accounted.switches[0];

@@ -19,6 +19,6 @@ void usage_add(struct usage *to, const struct usage *);
 /* Its space is about to go (exec, exit): keep what it counted. No lock held. */
 void usage_keep_space(struct process *);
 /* The same for a thread; once more when it has gone on since. process_lock held. */
-void usage_keep_thread_locked(struct process *, struct thread *);
+void usage_keep_thread_locked(struct process *, struct thread *) REQUIRES(&process_lock);
 /* As Linux's struct rusage: 0 or -EFAULT. */
 int usage_copyout(uint64_t user, const struct usage *);

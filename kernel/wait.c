@@ -40,7 +40,7 @@ static bool wanted(const struct wait *w, const struct process *child) {
     return w->which == P_ALL || (w->which == P_PID ? child->pid : child->pgrp) == w->id;
 }
 
-static struct outcome claim_locked(struct process *child) {
+static struct outcome claim_locked(struct process *child) REQUIRES(&process_lock) {
     child->claimed = true;
     struct outcome o = {child, child->pid, child->exit_status, child->cred.uid, child->ended_threads};
     usage_add(&o.usage, &child->children_usage);
@@ -48,7 +48,7 @@ static struct outcome claim_locked(struct process *child) {
 }
 
 /* 1: *o is a claimed zombie. 0: there are children, none has ended. -ECHILD: no such child. */
-static int look_locked(const struct wait *w, struct outcome *o) {
+static int look_locked(const struct wait *w, struct outcome *o) REQUIRES(&process_lock) {
     struct process *child;
     int found = -ECHILD;
     LIST_FOREACH(child, &current_process()->children, sibling) {

@@ -30,13 +30,13 @@ struct waitq {
 };
 
 void waitq_init(struct waitq *, const char *name);
-uint64_t waitq_lock(struct waitq *);                 /* returns what waitq_unlock wants back */
-void waitq_unlock(struct waitq *, uint64_t saved);
+uint64_t waitq_lock(struct waitq *q) ACQUIRE(&q->lock); /* returns what waitq_unlock wants back */
+void waitq_unlock(struct waitq *q, uint64_t saved) RELEASE(&q->lock);
 
 /* Lock held; released while asleep. 0: woken, look again. -ETIMEDOUT: the monotonic clock passed deadline_ns
  * (NO_DEADLINE never does). -EINTR: interruptible, and the thread has a signal to act on or is being killed. */
-int waitq_sleep(struct waitq *, uint64_t deadline_ns, bool interruptible);
+int waitq_sleep(struct waitq *q, uint64_t deadline_ns, bool interruptible) REQUIRES(&q->lock);
 
 /* Lock held. First come, first woken. */
-void waitq_wake_one(struct waitq *);
-void waitq_wake_all(struct waitq *);
+void waitq_wake_one(struct waitq *q) REQUIRES(&q->lock);
+void waitq_wake_all(struct waitq *q) REQUIRES(&q->lock);

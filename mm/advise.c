@@ -71,7 +71,7 @@ static void forget(struct space *s, vaddr_t start, vaddr_t end) {
         pages_drop(s, r, r->start > start ? r->start : start, r->end < end ? r->end : end);
 }
 
-static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, int advice) {
+static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, int advice) REQUIRES(&s->lock) {
     int err = check_advice(s, start, end, advice);
     if (err) return err;
     if (is_flag_advice(advice)) return change_flags(s, start, end, advice);

@@ -35,7 +35,7 @@ struct audit {
 };
 
 static struct mutex audit_lock = {.guard = {.name = "guard"}, .name = "audit"};
-static char text[160]; /* audit_lock */
+static char text[160] GUARDED_BY(&audit_lock);
 
 #define TRIES 16
 

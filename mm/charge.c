@@ -19,9 +19,9 @@
 #define LOCK_RESERVE_MIN 256 /* frames: 1 MiB */
 
 static struct spinlock charge_lock;
-static uint64_t locked, cap, cap_most;
+static uint64_t locked GUARDED_BY(&charge_lock), cap GUARDED_BY(&charge_lock), cap_most GUARDED_BY(&charge_lock);
 
-void charge_init(uint64_t frames) {
+void charge_init(uint64_t frames) NOT_ANALYSED { /* boot */
     spin_init(&charge_lock, "charge");
     uint64_t reserve = frames / LOCK_RESERVE;
     if (reserve < LOCK_RESERVE_MIN) reserve = LOCK_RESERVE_MIN;

@@ -109,7 +109,7 @@ static int copy_region(struct fork *k, const struct region *r, struct region **o
     return 0;
 }
 
-static int copy_one(struct fork *k, const struct region *r) {
+static int copy_one(struct fork *k, const struct region *r) NOT_ANALYSED {
     struct region *copy;
     if (r->flags & REGION_DONTFORK) return 0;
     int err = copy_region(k, r, &copy);

@@ -171,7 +171,7 @@ static void retire(pfn_t pfn) {
     MACHINE_FRAME_FREED(pfn, f->order);
 }
 
-static void put_locked(pfn_t pfn) {
+static void put_locked(pfn_t pfn) REQUIRES(&frame_lock) {
     const struct frame *f = &table[pfn];
     uint64_t n = 1ul << f->order;
     count[f->state] -= n;
@@ -255,11 +255,11 @@ void frame_get_stats(struct frame_stats *s) {
     spin_unlock(&frame_lock);
 }
 
-void frame_freeze(void) {
+void frame_freeze(void) NOT_ANALYSED {
     spin_lock(&frame_lock);
 }
 
-void frame_thaw(void) {
+void frame_thaw(void) NOT_ANALYSED {
     spin_unlock(&frame_lock);
 }
 

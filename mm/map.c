@@ -185,7 +185,8 @@ vaddr_t space_choose(const struct space *s, vaddr_t hint, uint64_t len) {
 }
 
 /* Hold a place for len bytes and take the lock: 0 with proto's bounds set, or an error with neither held. */
-static int place_anywhere(struct space *s, vaddr_t hint, uint64_t len, struct region *proto, struct range_hold *hold) {
+static int place_anywhere(struct space *s, vaddr_t hint, uint64_t len, struct region *proto, struct range_hold *hold)
+    NOT_ANALYSED {
     for (;;) {
         rw_lock(&s->lock);
         proto->start = space_choose(s, hint, len);
@@ -198,7 +199,8 @@ static int place_anywhere(struct space *s, vaddr_t hint, uint64_t len, struct re
     }
 }
 
-static int place_fixed(struct space *s, vaddr_t addr, uint64_t len, struct region *proto, struct range_hold *hold) {
+static int place_fixed(struct space *s, vaddr_t addr, uint64_t len, struct region *proto, struct range_hold *hold)
+    NOT_ANALYSED {
     if (addr & PAGE_MASK) return -EINVAL;
     if (addr > USER_MAX - len || addr < USER_MIN) return -ENOMEM;
     proto->start = addr;
@@ -222,7 +224,7 @@ static void pass_charge(struct space *s, vaddr_t start, vaddr_t end) {
 }
 
 /* Range and lock held: put the region there, over what is there. */
-static int map_here(struct space *s, const struct region *proto, bool replace) {
+static int map_here(struct space *s, const struct region *proto, bool replace) REQUIRES(&s->lock) {
     uint64_t there = mapped_in(s, proto->start, proto->end);
     struct addition a;
     struct spares sp;
@@ -260,6 +262,7 @@ static long map_region(struct space *s, const struct map_request *q, struct regi
     bool fixed = q->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
     int err = fixed ? place_fixed(s, q->addr, len, proto, &hold) : place_anywhere(s, q->addr, len, proto, &hold);
     if (err) return err;
+    rw_assert(&s->lock);
     enum lock_mode mode = q->flags & MAP_LOCKED ? LOCK_FULL : s->future;
     if (proto->prot == PROT_NONE) {
         proto->lock = proto->want = (uint8_t)mode; /* charged and brought in when mprotect opens it (A4) */

@@ -56,9 +56,9 @@ int object_resize(struct object *, uint64_t size);
  * May sleep. The first form takes the lock, the second wants it held.
  */
 int object_page(struct object *, uint64_t index, pfn_t *);
-int object_page_locked(struct object *, uint64_t index, pfn_t *);
+int object_page_locked(struct object *o, uint64_t index, pfn_t *) REQUIRES(&o->lock);
 /* Is it resident, without bringing it in? Lock held. */
-bool object_resident_locked(struct object *, uint64_t index);
+bool object_resident_locked(struct object *o, uint64_t index) REQUIRES(&o->lock);
 
 /* read(2) and write(2) on an object: bytes done (short at the end), or -errno. Kernel buffers. May sleep. */
 long object_read(struct object *, uint64_t offset, void *to, size_t len);

@@ -114,7 +114,7 @@ static int perform(struct space *s, vaddr_t start, vaddr_t end, int prot) {
     return err ? -EAGAIN : 0;
 }
 
-static int protect_locked(struct space *s, vaddr_t start, vaddr_t end, int prot) {
+static int protect_locked(struct space *s, vaddr_t start, vaddr_t end, int prot) REQUIRES(&s->lock) {
     struct needs need;
     struct spares sp;
     int err = sum_needs(s, start, end, prot, &need);

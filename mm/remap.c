@@ -38,7 +38,8 @@ static bool can_grow_here(const struct region *r, const struct move *m) {
 }
 
 /* Reserve the grown part, a region like r and locked like it, for a mapping that will stand at at. Lock held. */
-static int reserve_growth(struct space *s, const struct region *r, const struct move *m, vaddr_t at, struct addition *a) {
+static int reserve_growth(struct space *s, const struct region *r, const struct move *m, vaddr_t at, struct addition *a)
+    REQUIRES(&s->lock) {
     struct region piece = *r;
     piece.start = at + m->old_len;
     piece.end = at + m->new_len;
@@ -51,7 +52,7 @@ static int reserve_growth(struct space *s, const struct region *r, const struct 
 }
 
 /* Bring the growth in if it is to be locked. Lock held on entry and on return; let go between. */
-static int finish_growth(struct space *s, vaddr_t start, vaddr_t end) {
+static int finish_growth(struct space *s, vaddr_t start, vaddr_t end) REQUIRES(&s->lock) {
     const struct region *r = region_find(&s->regions, start);
     if (r->want == r->lock) return 0;
     rw_unlock(&s->lock);
@@ -60,7 +61,7 @@ static int finish_growth(struct space *s, vaddr_t start, vaddr_t end) {
     return err;
 }
 
-static int grow_in_place(struct space *s, const struct region *r, const struct move *m) {
+static int grow_in_place(struct space *s, const struct region *r, const struct move *m) REQUIRES(&s->lock) {
     struct addition a;
     int err = reserve_growth(s, r, m, m->old, &a);
     if (err) return err;
@@ -69,7 +70,7 @@ static int grow_in_place(struct space *s, const struct region *r, const struct m
 }
 
 /* Region and entries go to the new place: nothing here can fail. */
-static void carry(struct space *s, struct region *r, const struct move *m) {
+static void carry(struct space *s, struct region *r, const struct move *m) NOT_ANALYSED {
     if (r->object) mutex_lock(&r->object->lock);
     region_remove(&s->regions, r);
     r->start = m->new;
@@ -87,7 +88,7 @@ struct move_reserve {
     struct addition growth;
 };
 
-static int reserve_move(struct space *s, const struct move *m, struct move_reserve *v) {
+static int reserve_move(struct space *s, const struct move *m, struct move_reserve *v) REQUIRES(&s->lock) {
     const struct region *r = source(s, m);
     *v = (struct move_reserve){.tables = region_tables_bound(m->new, m->new + m->old_len)};
     if (!r) return -EFAULT;
@@ -107,7 +108,7 @@ static int reserve_move(struct space *s, const struct move *m, struct move_reser
  * brought in there, and then the mapping follows. Only bringing in can fail after the reservation, and only
  * for memory that nobody promised; the mapping then stays where it was.
  */
-static int move_mapping(struct space *s, const struct move *m) {
+static int move_mapping(struct space *s, const struct move *m) REQUIRES(&s->lock) {
     struct move_reserve v;
     vaddr_t grown = m->new + m->old_len, new_end = m->new + m->new_len;
     int err = reserve_move(s, m, &v);
@@ -150,7 +151,7 @@ static int decode(const struct move *m, uint64_t old_len, uint64_t new_len, int 
 }
 
 /* Hold the old range and the new one, with the lock. The new one is given (MREMAP_FIXED), or found free. */
-static int hold_both(struct space *s, struct move *m, bool fixed) {
+static int hold_both(struct space *s, struct move *m, bool fixed) NOT_ANALYSED {
     for (;;) {
         range_lock(&s->ranges, &m->from, m->old, m->old + m->old_len + m->tail);
         rw_lock(&s->lock);
@@ -169,6 +170,7 @@ static int hold_both(struct space *s, struct move *m, bool fixed) {
 static long move_away(struct space *s, struct move *m, bool fixed) {
     int err = hold_both(s, m, fixed);
     if (err) return err;
+    rw_assert(&s->lock);
     err = move_mapping(s, m);
     rw_unlock(&s->lock);
     range_unlock(&s->ranges, &m->to);

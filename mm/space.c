@@ -20,9 +20,9 @@
 static struct cache space_cache, region_cache;
 static struct mutex list_lock;
 static LIST_HEAD(, space) all_spaces;
-static uint64_t nspaces;
+static uint64_t nspaces GUARDED_BY(&list_lock);
 
-void spaces_init(void) {
+void spaces_init(void) NOT_ANALYSED { /* boot */
     cache_init(&space_cache, "space", sizeof(struct space));
     cache_init(&region_cache, "region", sizeof(struct region));
     mutex_init(&list_lock, "spaces");
@@ -148,7 +148,7 @@ static void account(struct space *s, const struct region *r, int sign) {
     if (region_accessible(r)) s->accessible += n;
 }
 
-void space_attach(struct space *s, struct region *r) {
+void space_attach(struct space *s, struct region *r) NOT_ANALYSED {
     r->space = s;
     if (r->object) {
         object_hold(r->object);
@@ -180,7 +180,7 @@ void space_detach(struct space *s, struct region *r) {
 
 /* ---- split and merge: no count changes ---- */
 
-void space_split(struct space *s, vaddr_t va, struct spares *sp) {
+void space_split(struct space *s, vaddr_t va, struct spares *sp) NOT_ANALYSED {
     struct region *r = region_find(&s->regions, va);
     if (!r || r->start == va) return;
     unsigned i = sp->region[0] ? 0 : 1;
@@ -211,7 +211,7 @@ static bool continues(const struct region *a, const struct region *b) {
 }
 
 /* b goes, a grows over it. */
-static void join(struct space *s, struct region *a, struct region *b) {
+static void join(struct space *s, struct region *a, struct region *b) NOT_ANALYSED {
     struct object *o = b->object;
     if (o) {
         mutex_lock(&o->lock);
@@ -331,5 +331,7 @@ void mm_get_stats(struct mm_stats *out) {
     frame_get_stats(&out->frames);
     charge_get_stats(&out->locked, &out->lock_cap);
     spaces_each(count_regions, &out->regions);
+    mutex_lock(&list_lock);
     out->spaces = nspaces;
+    mutex_unlock(&list_lock);
 }

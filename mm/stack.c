@@ -25,7 +25,7 @@ static struct region anonymous(vaddr_t start, vaddr_t end) {
 }
 
 /* Reserve and add under the lock: 0, or an error and nothing changed. */
-static int grow_locked(struct space *s, const struct region *proto) {
+static int grow_locked(struct space *s, const struct region *proto) REQUIRES(&s->lock) {
     struct addition a;
     if (((s->mapped + region_pages(proto)) << PAGE_SHIFT) > s->limits.as) return -ENOMEM;
     int err = add_reserve(s, proto, 0, &a);

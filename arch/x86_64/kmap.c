@@ -26,7 +26,7 @@
 static struct spinlock guard = {.name = "kmap"};
 
 /* The page's entry; a missing table is taken if asked, and NULL is returned when there is no frame for it. */
-static pte_t *find_locked(vaddr_t va, bool make) {
+static pte_t *find_locked(vaddr_t va, bool make) REQUIRES(&guard) {
     ASSERT(va >= KMAP_BASE && va < KMAP_END && (va & PAGE_MASK) == 0);
     paddr_t table = mmu_kernel_root;
     for (int level = PT_LEVELS - 1; level > 0; level--) {

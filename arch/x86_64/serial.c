@@ -38,22 +38,22 @@ enum { REG_DATA = 0, REG_IER = 1, REG_FCR = 2, REG_IIR = 2, REG_LCR = 3, REG_MCR
 #define RING_SIZE 8192u /* a power of two: indices run freely and are masked */
 
 static struct spinlock line;
-static char ring[RING_SIZE];
-static uint32_t head, tail; /* line: head is sent next, tail is free next */
+static char ring[RING_SIZE] GUARDED_BY(&line);
+static uint32_t head GUARDED_BY(&line), tail GUARDED_BY(&line); /* head is sent next, tail is free next */
 static bool started;        /* interrupts drive the line */
-static bool tx_on;          /* line: the transmitter's interrupt is enabled */
-static bool was_full;       /* line: somebody was told "no more" */
+static bool tx_on GUARDED_BY(&line);    /* the transmitter's interrupt is enabled */
+static bool was_full GUARDED_BY(&line); /* somebody was told "no more" */
 static bool panicking;
 
-static uint64_t line_lock(void) {
+static uint64_t line_lock(void) ACQUIRE(&line) NOT_ANALYSED {
     return panicking ? 0 : spin_lock_irq(&line);
 }
 
-static void line_unlock(uint64_t saved) {
+static void line_unlock(uint64_t saved) RELEASE(&line) NOT_ANALYSED {
     if (!panicking) spin_unlock_irq(&line, saved);
 }
 
-static void tx_interrupt(bool on) {
+static void tx_interrupt(bool on) REQUIRES(&line) {
     if (tx_on == on) return;
     tx_on = on;
     outb(COM1 + REG_IER, (uint8_t)(IER_RX | (on ? IER_TX : 0)));
@@ -65,13 +65,13 @@ static void send_polled(uint8_t byte) {
 }
 
 /* Fill the empty transmit FIFO from the ring. */
-static void refill_locked(void) {
+static void refill_locked(void) REQUIRES(&line) {
     for (unsigned n = 0; n < FIFO_DEPTH && head != tail; n++) {
         outb(COM1 + REG_DATA, (uint8_t)ring[head++ % RING_SIZE]);
     }
 }
 
-static void drain_locked(void) {
+static void drain_locked(void) REQUIRES(&line) {
     while (head != tail) send_polled((uint8_t)ring[head++ % RING_SIZE]);
 }
 
@@ -128,7 +128,7 @@ void serial_flush(void) {
 }
 
 /* What is queued goes out first; if the ring itself is what broke, no more than it can hold. */
-void serial_panic(void) {
+void serial_panic(void) NOT_ANALYSED {
     panicking = true;
     if (tail - head > RING_SIZE) head = tail - RING_SIZE;
     drain_locked();

@@ -197,12 +197,6 @@ void rw_unlock(struct rwlock *l) {
     l->writer = NULL;
 }
 
-void rw_downgrade(struct rwlock *l) {
-    if (!rw_held(l)) host_die("rwlock \"%s\" is downgraded and was not held", l->name);
-    l->writer = NULL;
-    l->readers = 1;
-}
-
 bool rw_held(const struct rwlock *l) {
     return l->writer == self;
 }
