@@ -140,6 +140,7 @@ static void become(struct process *me, const struct program *p, const char *path
     signal_recheck_locked(t);
     if (*path) process_set_name(me, path);
     spin_unlock(&process_lock);
+    if (me->pager) space_set_pager(p->space);
     sched_set_space(p->space);
     process_push_limits(me); /* they may have been changed while the new space was being built */
     space_drop(old);

@@ -35,6 +35,7 @@ static void inherit(struct process *child, const struct process *parent) {
     child->limits = parent->limits;
     child->pgrp = parent->pgrp;
     child->session = parent->session;
+    child->pager = parent->pager;
     signals_fork(&child->signals, &parent->signals);
     __builtin_memcpy(child->name, parent->name, sizeof child->name);
     spin_unlock(&process_lock);
@@ -57,6 +58,7 @@ static int lend_or_copy(struct process *child, struct process *parent, bool lend
     if (lend) space_hold(space);
     else error = space_fork(parent->space, &space);
     if (error) return error;
+    if (child->pager) space_set_pager(space);
     spin_lock(&process_lock);
     child->space = space;
     child->borrows = lend;

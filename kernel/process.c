@@ -18,6 +18,7 @@
 #include <asm/errno.h>
 
 #include "kernel/assert.h"
+#include "kernel/pager.h"
 #include "libc/core/string.h"
 
 #define BUCKETS 64
@@ -170,4 +171,9 @@ void process_space_limits_locked(const struct process *p, struct space_limits *l
 void process_set_name(struct process *p, const char *path) {
     const char *slash = strrchr(path, '/');
     strlcpy(p->name, slash ? slash + 1 : path, sizeof p->name);
+}
+
+bool current_is_pager(void) {
+    const struct process *p = current_process();
+    return p && __atomic_load_n(&p->pager, __ATOMIC_RELAXED);
 }

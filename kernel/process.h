@@ -71,6 +71,7 @@ struct process {
     struct waitlist child_event;        /* P: threads in wait4 and waitid */
     struct space *space;                /* 1: its own reference; NULL in a zombie */
     struct vfork *vfork;                /* P: the space is borrowed, and who waits for it back; kernel/fork.c */
+    bool pager;                         /* atomic: kernel/pager.h; once true, it stays. Children inherit it */
     bool borrows;                       /* 1: the space is another process's until exec (vfork) */
     struct files *files;                /* 1: the table has a lock of its own */
     struct aio_process *aio;            /* NULL until the first request; then set once, atomically; 1 to clear */

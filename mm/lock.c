@@ -281,3 +281,16 @@ int space_unlock_all(struct space *s) {
     range_unlock(&s->ranges, &hold);
     return 0;
 }
+
+bool space_wholly_locked(struct space *s) {
+    rw_lock_shared(&s->lock);
+    bool all = s->future == LOCK_FULL;
+    for (const struct region *r = region_from(&s->regions, 0); all && r; r = region_next(r))
+        all = !region_accessible(r) || r->lock == LOCK_FULL;
+    rw_unlock_shared(&s->lock);
+    return all;
+}
+
+void space_set_pager(struct space *s) {
+    __atomic_store_n(&s->pager, true, __ATOMIC_RELAXED);
+}

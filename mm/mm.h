@@ -93,6 +93,11 @@ int space_lock(struct space *, vaddr_t addr, uint64_t len, bool on_fault);
 int space_unlock(struct space *, vaddr_t addr, uint64_t len);
 int space_lock_all(struct space *, int flags); /* MCL_* */
 int space_unlock_all(struct space *);
+/* Is all of it locked, and will be what is mapped later: MCL_FUTURE in force, and every accessible region locked, neither of
+ * them on-fault? */
+bool space_wholly_locked(struct space *);
+/* From now on page-out leaves this space alone: it belongs to whoever serves page-out (kernel/pager.h). Not copied by fork. */
+void space_set_pager(struct space *);
 
 /*
  * The same lock in slices, for a worker that serves many (contract X1-X6).

@@ -34,6 +34,7 @@ struct space {
     uint64_t charged;               /* accessible locked pages (I3) */
     uint64_t tables_promised;       /* >= regions.tables */
     enum lock_mode future;          /* MCL_FUTURE in force */
+    bool pager;                     /* atomic: page-out leaves it alone; once true, it stays */
     struct mutex break_lock;        /* one brk at a time; before any range */
     vaddr_t break_start, break_end; /* break_lock, lock: the heap: [start, end), end unaligned */
     vaddr_t stack_top;              /* 0: no growing stack */
