@@ -126,11 +126,13 @@ static void check_object(struct object *o, void *arg) {
 
 static void check_entry(struct audit *a, const struct region *r, vaddr_t va, pte_t e) {
     pfn_t pfn = pte_pfn(e);
-    enum frame_state state = frame_of(pfn)->state;
     if ((e & PTE_W) && !(e & PTE_NX)) found(a, "I6: %#lx is writable and executable", va);
+    if (pte_is_device(e) != ((r->flags & REGION_DEVICE) != 0)) found(a, "I6: %#lx is a device's against its region", va);
+    if ((e & PTE_W) && !(r->prot & PROT_WRITE)) found(a, "I6: %#lx is writable, its region is not", va);
+    if (pte_is_device(e)) return; /* there is no frame behind it */
+    enum frame_state state = frame_of(pfn)->state;
     if (pte_present(e) != region_accessible(r))
         found(a, "I6: %#lx is %s against its region", va, pte_present(e) ? "open" : "parked");
-    if ((e & PTE_W) && !(r->prot & PROT_WRITE)) found(a, "I6: %#lx is writable, its region is not", va);
     if (pfn == zero_pfn) {
         if (e & PTE_W) found(a, "I6: %#lx can write the frame of zeroes", va);
         return;

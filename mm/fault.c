@@ -89,6 +89,21 @@ static int resolve_here(struct space *s, const struct region *r, vaddr_t va, int
     return err;
 }
 
+/* A register of a device, for as long as the object has it. */
+static int resolve_device(struct space *s, const struct region *r, vaddr_t va, int prot) {
+    struct object *o = r->object;
+    uint64_t at = (r->offset << PAGE_SHIFT) + (va - r->start);
+    mutex_lock(&o->lock);
+    int err = at < o->size ? 0 : -ENXIO;
+    if (!err) {
+        spin_lock(&s->pmap.lock);
+        pmap_set(&s->pmap, pmap_make(&s->pmap, va), pte_make_device((pfn_t)((o->device + at) >> PAGE_SHIFT), prot & PROT_WRITE));
+        spin_unlock(&s->pmap.lock);
+    }
+    mutex_unlock(&o->lock);
+    return err;
+}
+
 /* Cases 3, 4, 5. */
 static int resolve_object(struct space *s, const struct region *r, vaddr_t va, int prot, bool write) {
     struct object *o = r->object;
@@ -130,7 +145,7 @@ static int resolve_once(struct space *s, const struct region *r, vaddr_t va, int
     spin_unlock(&s->pmap.lock);
     if (err != 1) return err;
     race_point(RACE_FAULT_OBJECT);
-    return resolve_object(s, r, va, prot, write);
+    return r->flags & REGION_DEVICE ? resolve_device(s, r, va, prot) : resolve_object(s, r, va, prot, write);
 }
 
 /* MLOCK_ONFAULT: this touch locks the page, so it is the last that may fault (L2, L14), be it a read. */

@@ -13,6 +13,7 @@
  * The child has no locks, no MCL_FUTURE and no charge. All frames that it may ever need are promised
  * before the first page is looked at, so fork fails early, with ENOMEM and nothing changed, and the child's
  * later writes never fail. A running lock request counts as a lock already: its range has want set.
+ * Device memory is not inherited: one process drives a device.
  *
  * LOCKING  the parent's lock exclusive (no fault, no slice of a request); object.lock of an object-backed
  *          region while its entries are copied, so that truncation sees both or neither; then the
@@ -111,7 +112,7 @@ static int copy_region(struct fork *k, const struct region *r, struct region **o
 
 static int copy_one(struct fork *k, const struct region *r) NOT_ANALYSED {
     struct region *copy;
-    if (r->flags & REGION_DONTFORK) return 0;
+    if (r->flags & (REGION_DONTFORK | REGION_DEVICE)) return 0;
     int err = copy_region(k, r, &copy);
     if (err || (r->flags & (REGION_SHARED | REGION_WIPEONFORK))) return err;
     if (r->object) mutex_lock(&r->object->lock);

@@ -148,6 +148,7 @@ static int decode_flags(const struct map_request *q) {
     if (q->prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) return -EINVAL;
     if ((q->prot & PROT_WRITE) && (q->prot & PROT_EXEC)) return -EACCES;
     if (q->prot & ~q->max_prot) return -EACCES;
+    if (q->object && q->object->kind == OBJECT_DEVICE && (type == MAP_PRIVATE || q->prot & PROT_EXEC)) return -EACCES;
     return 0;
 }
 
@@ -161,6 +162,7 @@ static int decode(const struct map_request *q, struct region *proto) {
     bool shared = (q->flags & MAP_TYPE) != MAP_PRIVATE;
     unsigned flags = 0;
     if (shared) flags |= REGION_SHARED;
+    if (q->object && q->object->kind == OBJECT_DEVICE) flags |= REGION_DEVICE;
     if (q->flags & MAP_NORESERVE) flags |= REGION_NORESERVE;
     if (q->prot) flags |= REGION_TABLES;
     if (!shared && (q->prot & PROT_WRITE) && !(q->flags & MAP_NORESERVE)) flags |= REGION_PROMISED;
@@ -263,8 +265,8 @@ static long map_region(struct space *s, const struct map_request *q, struct regi
     int err = fixed ? place_fixed(s, q->addr, len, proto, &hold) : place_anywhere(s, q->addr, len, proto, &hold);
     if (err) return err;
     rw_assert(&s->lock);
-    enum lock_mode mode = q->flags & MAP_LOCKED ? LOCK_FULL : s->future;
-    if (proto->prot == PROT_NONE) {
+    enum lock_mode mode = proto->flags & REGION_DEVICE ? LOCK_NONE : q->flags & MAP_LOCKED ? LOCK_FULL : s->future;
+    if (!region_accessible(proto)) {
         proto->lock = proto->want = (uint8_t)mode; /* charged and brought in when mprotect opens it (A4) */
         if (q->flags & MAP_LOCKED) err = -EAGAIN;  /* what mlock would refuse (L9, L23) */
     } else {

@@ -91,7 +91,7 @@ static struct object *object_make(enum object_kind kind, const void *data, uint6
     o->data = data;
     mutex_init(&o->lock, "object");
     LIST_INIT(&o->mappings);
-    if (leaves_for(size)) {
+    if (leaves_for(size) && kind != OBJECT_DEVICE) {
         o->index = index_grown(o, leaves_for(size));
         if (!o->index) {
             cache_free(&object_cache, o);
@@ -117,6 +117,12 @@ struct object *object_create_file(const void *data, uint64_t size) {
     return object_make(OBJECT_FILE, data, size);
 }
 
+struct object *object_create_device(paddr_t device, uint64_t size) {
+    struct object *o = object_make(OBJECT_DEVICE, NULL, size);
+    if (o) o->device = device;
+    return o;
+}
+
 void object_hold(struct object *o) {
     uint32_t before = __atomic_fetch_add(&o->refs, 1, __ATOMIC_RELAXED);
     ASSERT(before != 0);
@@ -130,7 +136,7 @@ void object_drop(struct object *o) {
     LIST_REMOVE(o, link);
     mutex_unlock(&list_lock);
     ASSERT(LIST_EMPTY(&o->mappings));
-    for (uint64_t page = 0; page < pages_for(o->size); page++) forget_page(o, page);
+    for (uint64_t page = 0; o->leaves && page < pages_for(o->size); page++) forget_page(o, page);
     ASSERT(o->resident == 0);
     if (o->kind == OBJECT_SHARED) frame_unpromise(pages_for(o->size));
     leaves_free(o->index, 0, o->leaves);
@@ -172,7 +178,7 @@ int object_page(struct object *o, uint64_t page, pfn_t *pfn) {
 }
 
 bool object_resident_locked(struct object *o, uint64_t page) {
-    return page < pages_for(o->size) && *index_slot(o, page) != NO_PFN;
+    return page < pages_for(o->size) && (o->kind == OBJECT_DEVICE || *index_slot(o, page) != NO_PFN);
 }
 
 /* ---- size ---- */
@@ -214,6 +220,14 @@ static void shrink(struct object *o, uint64_t size) {
     frame_unpromise(had - keep);
     if (keep && (size & PAGE_MASK) && *index_slot(o, keep - 1) != NO_PFN)
         memset((char *)frame_addr(*index_slot(o, keep - 1)) + (size & PAGE_MASK), 0, PAGE_SIZE - (size & PAGE_MASK));
+}
+
+void object_revoke(struct object *o) {
+    ASSERT(o->kind == OBJECT_DEVICE);
+    mutex_lock(&o->lock);
+    o->size = 0;
+    unmap_from(o, 0);
+    mutex_unlock(&o->lock);
 }
 
 static int resize(struct object *o, uint64_t size) {

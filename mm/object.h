@@ -8,6 +8,8 @@
  *                  touching it cannot fail.
  *   OBJECT_FILE    a read-only file in memory (the initrd). Pages are clean copies, made when first needed
  *                  (this may fail) and dropped when memory is short and only the object holds them.
+ *   OBJECT_DEVICE  a device's registers: addresses without frames, mapped uncached, shared, and as they are
+ *                  (no mprotect, no mremap, not inherited by fork). object_revoke takes them away from everybody.
  *
  * The object's page index is the truth about shared pages; page tables cache it. An object knows the
  * regions that map it, so that truncation finds every mapping (contract L21).
@@ -24,7 +26,7 @@
 
 struct region;
 
-enum object_kind { OBJECT_SHARED, OBJECT_FILE };
+enum object_kind { OBJECT_SHARED, OBJECT_FILE, OBJECT_DEVICE };
 
 struct object {
     uint32_t refs;              /* atomic */
@@ -35,6 +37,7 @@ struct object {
     pfn_t **index;              /* [page / 1024] -> 1024 frame numbers; NO_PFN: not there */
     uint64_t leaves;            /* length of index */
     const uint8_t *data;        /* OBJECT_FILE: its bytes, always mapped */
+    paddr_t device;             /* OBJECT_DEVICE: where its registers begin */
     LIST_HEAD(, region) mappings;
     LIST_ENTRY(object) link;    /* all objects; guarded by the list's own lock */
 };
@@ -44,6 +47,9 @@ void object_init(void);
 /* One reference. NULL: no memory (-ENOMEM, or the promise was refused). size in bytes; may sleep. */
 struct object *object_create_shared(uint64_t size);
 struct object *object_create_file(const void *data, uint64_t size);
+struct object *object_create_device(paddr_t, uint64_t size); /* whole pages that are no RAM */
+/* Every mapping of the device's registers goes; touching one is SIGBUS from now on. May sleep; no space lock held. */
+void object_revoke(struct object *);
 void object_hold(struct object *);
 void object_drop(struct object *);      /* the last one frees; may sleep */
 

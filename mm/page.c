@@ -32,7 +32,7 @@ static uint64_t zap_span(struct pmap *pm, vaddr_t va, vaddr_t stop, pte_t *pte, 
         taken++;
         if (pte_present(e)) flush_page(f, va);
         pfn_t pfn = pte_pfn(e);
-        if (pfn == zero_pfn) continue;
+        if (pfn == zero_pfn || pte_is_device(e)) continue;
         if (singly && frame_of(pfn)->state == FRAME_ANON) own++;
         flush_drop(f, pfn);
     }

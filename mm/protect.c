@@ -44,7 +44,7 @@ static int sum_needs(const struct space *s, vaddr_t start, vaddr_t end, int prot
     for (const struct region *r = region_find(&s->regions, start); r && r->start < end; r = region_next(r)) {
         vaddr_t from = r->start > start ? r->start : start, to = r->end < end ? r->end : end;
         uint64_t n = pages_in(to - from);
-        if (prot & ~r->max_prot) return -EACCES;
+        if (prot & ~r->max_prot || r->flags & REGION_DEVICE) return -EACCES;
         if (wants_promise(r, prot)) need->frames += n;
         if (prot != PROT_NONE && !(r->flags & REGION_TABLES)) need->tables += region_tables_bound(from, to);
         bool will = prot != PROT_NONE && mode_after(s, r, prot) != LOCK_NONE;

@@ -44,6 +44,7 @@ enum {
     REGION_STACK = 1 << 4,     /* grows downwards on a fault just below */
     REGION_DONTFORK = 1 << 5,
     REGION_WIPEONFORK = 1 << 6,
+    REGION_DEVICE = 1 << 7,    /* a device's registers: no memory, so never brought in, locked, pinned or copied (A4) */
 };
 
 struct region {
@@ -95,8 +96,9 @@ static inline uint64_t region_pages(const struct region *r) {
     return pages_in(r->end - r->start);
 }
 
+/* Is it memory that may be touched? Device memory is not: whoever brings in, locks or charges passes over it. */
 static inline bool region_accessible(const struct region *r) {
-    return r->prot != 0;
+    return r->prot != 0 && !(r->flags & REGION_DEVICE);
 }
 
 /* Do its locked pages count against the limits (contract L11, I3)? want counts: a request charges before it works. */

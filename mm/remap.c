@@ -28,7 +28,7 @@ struct move {
 /* The region that the whole old range lies in. Lock held. */
 static struct region *source(const struct space *s, const struct move *m) {
     struct region *r = region_find(&s->regions, m->old);
-    return r && m->old + m->old_len <= r->end ? r : NULL;
+    return r && m->old + m->old_len <= r->end && !(r->flags & REGION_DEVICE) ? r : NULL;
 }
 
 static bool can_grow_here(const struct region *r, const struct move *m) {

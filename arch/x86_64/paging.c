@@ -24,9 +24,6 @@
 #include "kernel/assert.h"
 #include "libc/core/string.h"
 
-#define PTE_PWT (1ul << 3)
-#define PTE_PCD (1ul << 4)
-
 #define KERNEL_RX (PTE_P | PTE_G | PTE_A)
 #define KERNEL_RO (PTE_P | PTE_G | PTE_A | PTE_NX)
 #define KERNEL_RW (PTE_P | PTE_G | PTE_A | PTE_D | PTE_W | PTE_NX)

@@ -5,6 +5,7 @@
  * Page-table entries of x86-64, four levels (SDM Vol. 3, 4.5), and the states of a user leaf entry.
  *
  *   present   P=1   frame, permissions, accessed, dirty: the MMU reads it
+ *   device    P=1, PCD=1   the registers of a device, uncached; there is no frame behind the number
  *   parked    P=0, bit 9   the page is resident, in this frame, but nobody may touch it: PROT_NONE over a
  *                   page that was there before (contract L17: it stays resident and locked)
  *   empty     0     nothing here; the region says what a fault brings
@@ -25,6 +26,8 @@ typedef uint64_t pte_t;
 #define PTE_P      (1ul << 0)
 #define PTE_W      (1ul << 1)
 #define PTE_U      (1ul << 2)
+#define PTE_PWT    (1ul << 3)
+#define PTE_PCD    (1ul << 4)
 #define PTE_A      (1ul << 5)
 #define PTE_D      (1ul << 6)
 #define PTE_PS     (1ul << 7)
@@ -54,6 +57,14 @@ static inline bool pte_resident(pte_t e) {
 
 static inline pte_t pte_make(pfn_t pfn, bool write, bool exec) {
     return ((pte_t)pfn << PAGE_SHIFT) | PTE_P | PTE_U | PTE_A | (write ? PTE_W : 0) | (exec ? 0 : PTE_NX);
+}
+
+static inline pte_t pte_make_device(pfn_t pfn, bool write) {
+    return pte_make(pfn, write, false) | PTE_PCD | PTE_PWT | PTE_D;
+}
+
+static inline bool pte_is_device(pte_t e) {
+    return (e & (PTE_P | PTE_PCD)) == (PTE_P | PTE_PCD);
 }
 
 static inline pte_t pte_park(pte_t e) {
