@@ -64,8 +64,44 @@ static void mask_all(struct kcontext *c) { c->mask = ~0ul; }
 static void stack_wild(struct kcontext *c) { c->stack.ss_sp = (void *)KERNEL, c->stack.ss_flags = 12345, c->stack.ss_size = ~0ul; }
 static void link_wild(struct kcontext *c) { c->link = (void *)KERNEL, c->flags = ~0ul, c->reserved[3] = ~0ul; }
 static void header_none(struct kcontext *c) { FROM(c) = 0; }
+static void flags_rf(struct kcontext *c) { c->reg[R_FL] |= 0x10000ul | 0x200000ul; }
+static void flags_tf(struct kcontext *c) { c->reg[R_FL] |= 0x100ul; }
+static void rip_minus(struct kcontext *c) { c->reg[R_IP] = ~0ul; }
+static void x87_wild(struct kcontext *c) { memset(c->fpstate, 0xff, 24); } /* control, status, tags; MXCSR comes after */
 
-enum { DIES, LIVES, EITHER };
+/* The vector registers somewhere else: not aligned, or at the end of what is mapped, with n bytes of them there. */
+static void fp_moved(struct kcontext *c, char *to, size_t n) {
+    memcpy(to, c->fpstate, n);
+    c->fpstate = (uint8_t *)to;
+}
+
+static char *before_hole(void) {
+    char *p = anon(4);
+    cut(p, 2, 2);
+    return p + 2 * PG;
+}
+
+static void fp_odd(struct kcontext *c) { fp_moved(c, anon(2) + 1, 4096); }
+static void fp_eight(struct kcontext *c) { fp_moved(c, anon(2) + 8, 4096); }
+static void fp_torn(struct kcontext *c) { fp_moved(c, before_hole() - 256, 256); }
+static void fp_legacy(struct kcontext *c) { fp_moved(c, before_hole() - 512, 512); }
+static void fp_headless(struct kcontext *c) { fp_moved(c, before_hole() - 520, 520); }
+
+static unsigned bit; /* which, of the header's 512 */
+
+static void header_bit(struct kcontext *c) {
+    ((uint64_t *)(c->fpstate + 512))[bit / 64] ^= 1ul << bit % 64;
+}
+
+static void mxcsr_bit(struct kcontext *c) {
+    *(uint32_t *)(c->fpstate + 24) ^= 1u << bit;
+}
+
+static void flag_bit(struct kcontext *c) {
+    c->reg[R_FL] ^= 1ul << bit;
+}
+
+enum { DIES, LIVES, EITHER, TRAPS }; /* TRAPS: SIGTRAP, by the CPU that was asked to step */
 
 static const struct {
     const char *what;
@@ -90,7 +126,11 @@ static const struct {
     {"xstate_size without end", size_wild, EITHER}, {"xstate_size 1", size_small, EITHER},
     {"extended_size without end", extended_wild, EITHER}, {"a full mask", mask_all, LIVES},
     {"a wild alternate stack", stack_wild, LIVES}, {"uc_link, uc_flags, reserved", link_wild, LIVES},
-    {"XSTATE_BV 0", header_none, LIVES},
+    {"XSTATE_BV 0", header_none, LIVES},       {"RF, ID", flags_rf, LIVES},
+    {"TF", flags_tf, TRAPS},                   {"RIP -1", rip_minus, DIES},
+    {"x87 state without sense", x87_wild, EITHER}, {"fpstate at an odd address", fp_odd, EITHER},
+    {"fpstate at a multiple of 8", fp_eight, EITHER}, {"fpstate half in a hole", fp_torn, DIES},
+    {"fpstate's extended part in a hole", fp_legacy, EITHER}, {"fpstate's header in a hole", fp_headless, EITHER},
 };
 
 static uint64_t flags_now(void) {
@@ -119,10 +159,61 @@ static void forging(void) {
     for (size_t i = 0; i < sizeof forgeries / sizeof *forgeries; i++) {
         forge = forgeries[i].forge;
         int fate = fate_of(returns, NULL), want = forgeries[i].fate;
+        if (want == TRAPS) {
+            is_int(fate, 1000 + SIGTRAP, "%s: SIGTRAP", forgeries[i].what);
+            continue;
+        }
         bool died = fate == 1000 + SIGSEGV || (fate == 1000 + SIGBUS && !on_holdfast()), lived = fate == 0;
         ok((want != LIVES && died) || (want != DIES && lived), "%s: %s (%d)", forgeries[i].what,
            died ? "SIGSEGV" : "nothing gained", fate);
     }
+}
+
+/* One bit after the other: the child dies of it, or is what it was. */
+static void each_bit(void (*by)(struct kcontext *), unsigned bits, const char *what) {
+    int died = 0, lived = 0;
+    forge = by;
+    for (bit = 0; bit < bits; bit++) {
+        int fate = fate_of(returns, NULL);
+        if (fate == 0) lived++;
+        else if (fate == 1000 + SIGSEGV || fate == 1000 + SIGBUS || fate == 1000 + SIGTRAP || fate == 1000 + SIGFPE) died++;
+        else diag("bit %u: %d", bit, fate);
+    }
+    is_int(died + lived, (long)bits, "%s: each bit (%d ended by a signal)", what, died);
+}
+
+static void bits(void) {
+    each_bit(header_bit, 512, "XSAVE header");
+    each_bit(mxcsr_bit, 32, "MXCSR");
+    each_bit(flag_bit, 64, "RFLAGS");
+}
+
+/* ---- single steps, through system calls ---- */
+
+static volatile int steps;
+
+static void stops(struct kcontext *c) {
+    c->reg[R_FL] &= ~0x100ul;
+}
+
+static void counts_steps(int sig, siginfo_t *si, void *context) {
+    (void)sig;
+    if (si->si_code != TRAP_TRACE && si->si_code != SI_USER && si->si_code != SI_KERNEL) steps = -1000;
+    if (++steps == 200) stops(context);
+}
+
+/* The kernel runs untraced while the program is stepped; the flag is there again behind each call. */
+static void stepping(void *arg) {
+    long pid = getpid();
+    (void)arg;
+    handle_info(SIGTRAP, counts_steps, 0);
+    __asm__ volatile("pushfq\norq $0x100, (%%rsp)\npopfq" ::: "memory", "cc");
+    for (int i = 0; i < 1000 && steps < 200; i++) {
+        long r = SYS_getpid;
+        __asm__ volatile("syscall" : "+a"(r)::"rcx", "r11", "memory");
+        if (r != pid) _exit(1);
+    }
+    _exit(steps == 200 && !(flags_now() & 0x100) ? 0 : 2);
 }
 
 /* A system call out of nowhere: no frame at all. */
@@ -182,6 +273,12 @@ int main(void) {
     is_int(fate_of(no_frame, (void *)0x8000000000000000ul), 1000 + SIGSEGV, "with the stack nowhere");
     is_int(fate_of(no_frame, (void *)64), 1000 + SIGSEGV, "with the stack in a hole");
     is_int(fate_of(no_frame, anon(4)), 1000 + SIGSEGV, "with nothing on the stack");
+    char *edge = before_hole();
+    is_int(fate_of(no_frame, edge - 128), 1000 + SIGSEGV, "with a frame half in a hole");
+    is_int(fate_of(no_frame, edge - 131), 1000 + SIGSEGV, "and not aligned either");
+    is_int(fate_of(no_frame, map_pages(4, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS)), 1000 + SIGSEGV, "in PROT_NONE");
+    bits();
+    is_int(fate_of(stepping, NULL), 0, "stepped through system calls: each step is ring 3's, and the end of it is");
     is_int(fate_of(unkillable, NULL), 0, "a mask of all signals leaves SIGKILL and SIGSTOP out");
     changing();
     if (on_holdfast()) is_int((long)knob("debug.audit"), 0, "the kernel is whole");

@@ -5,6 +5,7 @@
  * The stack that a handler runs on: the alternate one, its rules, and stacks on which no frame can stand:
  * unmapped, for reading alone, in the kernel, nowhere. Those are SIGSEGV, once, and no loop.
  */
+#include <pthread.h>
 #include <sys/auxv.h>
 
 #include "tests/user/signals.h"
@@ -159,6 +160,51 @@ static void bad_stacks(void) {
     is_int(fate_of(gone, NULL), 1000 + SIGSEGV, "an alternate stack that is gone");
 }
 
+/* ---- alternate stacks that are none ---- */
+
+struct alt_case {
+    char *sp;
+    bool in_thread;
+};
+
+/* SIGSEGV has a handler, and it is to run on the bad stack as well: the end, and not a loop. */
+static void *on_bad_alt(void *arg) {
+    const struct alt_case *c = arg;
+    const stack_t s = {.ss_sp = c->sp, .ss_size = SIZE};
+    if (sigaltstack(&s, NULL)) _exit(6);
+    handle(SIGUSR1, looks, SA_ONSTACK | SA_NODEFER);
+    handle(SIGSEGV, segv, SA_ONSTACK | SA_NODEFER);
+    syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGUSR1);
+    _exit(9);
+}
+
+static void bad_alt(void *arg) {
+    const struct alt_case *c = arg;
+    pthread_t t;
+    if (!c->in_thread) on_bad_alt(arg);
+    pthread_create(&t, NULL, on_bad_alt, arg);
+    pthread_join(t, NULL);
+}
+
+static void bad_alts(void) {
+    char *ro = map_pages(SIZE / PG, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS), *none = anon(SIZE / PG), *torn = anon(SIZE / PG);
+    mprotect(none, SIZE, PROT_NONE);
+    munmap(torn + SIZE - 2 * PG, PG); /* its top page is there, the frame does not fit */
+    const struct {
+        const char *what;
+        char *sp;
+    } alts[] = {
+        {"for reading alone", ro}, {"PROT_NONE", none}, {"torn in its upper part", torn + PG - 64}, {"the kernel's", (char *)KERNEL},
+        {"not canonical", (char *)0x8000000000000000ul}, {"at 0", NULL}, {"at the end of all", (char *)-SIZE},
+    };
+    for (size_t i = 0; i < sizeof alts / sizeof *alts; i++)
+        for (int thread = 0; thread < 2; thread++) {
+            struct alt_case c = {alts[i].sp, thread};
+            is_int(fate_of(bad_alt, &c), 1000 + SIGSEGV, "an alternate stack that is %s, %s: SIGSEGV, once", alts[i].what,
+                   thread ? "of a second thread" : "of the first");
+        }
+}
+
 /* The 128 bytes below the stack pointer belong to the program. */
 static void red_zone(void) {
     uint64_t before = 0x1122334455667788ul, after = 0;
@@ -176,6 +222,7 @@ int main(void) {
     handle(SIGUSR2, nests, SA_ONSTACK | SA_NODEFER);
     raise(SIGUSR2);
     bad_stacks();
+    bad_alts();
     red_zone();
     return done_testing();
 }
