@@ -99,6 +99,39 @@ static void killed(void) {
 
 /* ---- no memory ---- */
 
+#define STACKS 4000ul
+
+/* All memory is locked up or used, but for some frames: threads are made of those, on stacks that are there already. */
+static void hogged(void *arg) {
+    long *seen = arg;
+    char *stacks = anon(STACKS);
+    volatile int born = 0;
+    memset(stacks, 1, STACKS * PG);
+    char *spare = anon(256);
+    if (mlock(spare, 256 * PG) != 0) _exit(1);
+    for (int flag = MAP_LOCKED; flag; flag = flag == MAP_LOCKED ? MAP_POPULATE : 0)
+        for (size_t n = 256; n; n /= 2)
+            while (mmap(NULL, n * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flag, -1, 0) != MAP_FAILED) continue;
+    munmap(spare, 256 * PG);
+    while (born < (int)STACKS && (seen[1] = raw_clone(T_SHARE, stacks + (size_t)(born + 1) * PG, NULL, NULL, 0, wait_for_go, NULL)) > 0)
+        born++;
+    seen[0] = born;
+    all_end();
+    seen[2] = raw_clone(T_SHARE, stacks + PG, NULL, NULL, 0, wait_for_go, NULL);
+    all_end();
+}
+
+static void no_memory(void) {
+    long *seen = shared(3 * sizeof *seen);
+    uint64_t threads = knob_settled("kern.threads"), heap = knob("vm.stats.heap_live"), locked = knob("vm.stats.locked");
+    is_int(as_root(hogged, seen), 0, "threads while all memory is in use");
+    ok(seen[0] > 0 && seen[0] < (long)STACKS && seen[1] == -ENOMEM, "%ld can be had, and then ENOMEM (%ld)", seen[0], seen[1]);
+    ok(seen[2] > 0, "when they have ended there may be others");
+    is_int(knob_change("kern.threads", threads), 0, "I8: no thread is left over");
+    is_int(knob_change("vm.stats.heap_live", heap), 0, "I8: nor a heap block");
+    is_int(knob_change("vm.stats.locked", locked), 0, "I8: nor a locked frame");
+}
+
 static void injected(void) {
     static const char *const site[] = {"debug.inject.frame", "debug.inject.heap", "debug.inject.reserve"};
     volatile int tid = 0;
@@ -125,10 +158,11 @@ static void injected(void) {
 
 int main(void) {
     needs_holdfast();
-    plan(3 + 5 + 2 + 4 + 1);
+    plan(3 + 5 + 2 + 6 + 4 + 1);
     nproc();
     limit();
     killed();
+    no_memory();
     injected();
     ok(audit_clean(), "I1-I6: audit clean");
     return done_testing();
