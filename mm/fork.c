@@ -24,6 +24,7 @@
 #include <asm/mman.h>
 
 #include "kernel/assert.h"
+#include "kernel/race.h"
 #include "libc/core/string.h"
 #include "mm/space.h"
 
@@ -115,6 +116,7 @@ static int copy_one(struct fork *k, const struct region *r) NOT_ANALYSED {
     if (r->flags & (REGION_DONTFORK | REGION_DEVICE)) return 0;
     int err = copy_region(k, r, &copy);
     if (err || (r->flags & (REGION_SHARED | REGION_WIPEONFORK))) return err;
+    race_point(RACE_FORK_REGION);
     if (r->object) mutex_lock(&r->object->lock);
     err = copy_entries(k, r);
     if (r->object) mutex_unlock(&r->object->lock);

@@ -5,7 +5,8 @@
  * Tests of races: points of the kernel are armed with yields (debug.yield.POINT), so that the threads meet there in
  * every run and not once a year; and it is counted that they did.
  *
- * The threads are pinned to one CPU, where a yield lets the other run for certain, or spread over all there are.
+ * The threads are pinned to one CPU, where a yield lets the other run for certain, or spread over all there are: there
+ * a test goes on until they have met, and has failed if that does not come.
  */
 #pragma once
 
@@ -14,14 +15,16 @@
 #include "tests/user/aio_support.h"
 
 #define RW (PROT_READ | PROT_WRITE)
+#define MOST_ROUNDS 100
+#define MOST_URGE   64ul
 
-static uint64_t met_before_;
+static uint64_t met_before_, urge_ = 1;
 UNUSED static pthread_barrier_t start_;
 
 UNUSED static void arm(const char *point, uint64_t yields) {
     char name[64];
     snprintf(name, sizeof name, "debug.yield.%s", point);
-    must_set(name, yields);
+    must_set(name, yields * urge_);
 }
 
 UNUSED static void arming_begin(void) {
@@ -33,6 +36,23 @@ UNUSED static void arming_begin(void) {
 UNUSED static long arming_end(void) {
     arm("all", 0);
     return (long)(knob("debug.yield.met") - met_before_);
+}
+
+/*
+ * Rounds of a test, and more of them, each side waiting longer for the other, until they have met: how often they did.
+ * On one CPU a yield is enough; on several the other side may be slow to come, when the machine's CPUs are not all
+ * run at once. Whoever gets 0 after so many rounds has a test that tests nothing, and should say so.
+ */
+UNUSED static long rounds(void (*run)(void), int n) {
+    arming_begin();
+    urge_ = 1;
+    for (int i = 0; i < n; i++) run();
+    for (int i = 0; i < MOST_ROUNDS && knob("debug.yield.met") == met_before_; i++) {
+        if (urge_ < MOST_URGE) urge_ *= 2;
+        run();
+    }
+    urge_ = 1;
+    return arming_end();
 }
 
 static bool spread_;
