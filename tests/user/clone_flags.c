@@ -17,7 +17,8 @@
 #define F_NEWNS  0x00020000ul
 #define F_NEWUTS 0x04000000ul
 
-static const unsigned long flag[] = {T_VM, T_FS, T_FILES, T_SIGHAND, T_VFORK, F_PARENT, T_THREAD, F_PIDFD, F_NEWNS, F_NEWUTS, T_SETTLS};
+static const unsigned long flag[] = {T_VM,     T_FS,    T_FILES, T_SIGHAND, T_VFORK, F_PARENT,
+                                     T_THREAD, F_PIDFD, F_NEWNS, F_NEWUTS,  T_SETTLS};
 #define FLAGS (sizeof flag / sizeof *flag)
 
 /* A word by that a child says that it has run; shared with those that have a copy of all else. */
@@ -89,7 +90,8 @@ static void without_meaning(void) {
 
 /* ---- pointers ---- */
 
-static const unsigned long no_address[] = {1ul << 47, 0x800000000000ul + PG, 1ul << 62, 1ul << 63, 0xffff800000000000ul, KERNEL, ~0ul, ~0xffful};
+static const unsigned long no_address[] = {1ul << 47, (1ul << 47) + PG, 1ul << 62, 1ul << 63, 0xffff800000000000ul, KERNEL,
+                                           ~0ul,      ~0xffful};
 
 static void tls(void) {
     int wrong = 0, wrong_call = 0;
@@ -142,7 +144,8 @@ static void tls_in_holes(void) {
 static void tid_pointers(void) {
     char *readonly = map_pages(1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS), *hole = anon(2);
     cut(hole, 1, 1);
-    volatile int *const at[] = {(int *)(hole + PG), (int *)readonly, (int *)(hole + PG - 2), (int *)8, (int *)KERNEL, (int *)(1ul << 63), (int *)-2l};
+    volatile int *const at[] = {(int *)(hole + PG), (int *)readonly,     (int *)(hole + PG - 2), (int *)8,
+                                (int *)KERNEL,      (int *)(1ul << 63), (int *)-2l};
     const unsigned long tids = T_PARENT_SETTID | 0x01000000ul | T_CHILD_CLEARTID;
     int wrong = 0;
     for (size_t i = 0; i < sizeof at / sizeof *at; i++) {

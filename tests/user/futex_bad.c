@@ -120,7 +120,8 @@ static void words(void) {
         int wrong = 0, tried = 0;
         for (int flag = 0; flag <= FUTEX_PRIVATE_FLAG; flag += FUTEX_PRIVATE_FLAG)
             for (size_t a = 0; a < PLACES; a++)
-                for (size_t b = 0; b < (ops[i].second ? PLACES : 1); b++, tried++) wrong += try(&ops[i], &places[a], &places[b], flag);
+                for (size_t b = 0; b < (ops[i].second ? PLACES : 1); b++, tried++)
+                    wrong += try(&ops[i], &places[a], &places[b], flag);
         is_int(wrong, 0, "%s: words at %d places", ops[i].name, tried);
     }
 }

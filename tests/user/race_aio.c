@@ -148,7 +148,7 @@ static void *cancels(void *arg) {
     return (void *)(long)(answer == AIO_CANCELED);
 }
 
-/* In a worker's hand, and kept there, until both are about to cancel it: on several CPUs it would be over before they come. */
+/* In a worker's hand, and kept there until both are about to cancel it: else it is over before they come. */
 static void *asks_and_cancels(void *arg) {
     hold(FREEZE);
     must_submit(&cb[0], area, N * PG);
@@ -173,7 +173,8 @@ static void race_cancel(void) {
         arm(where[i], 4);
         asked = 0;
         let_go = i > 0;
-        long answers = both(asks_and_cancels, cancels, NULL); /* of those that found it running, all agree; later ones say ALLDONE */
+        /* of those that found it running, all agree; later ones say ALLDONE */
+        long answers = both(asks_and_cancels, cancels, NULL);
         int error = await_end(&cb[0]);
         hold(GO);
         EXPECT(answers > 0 ? error == ECANCELED : error == 0);

@@ -194,8 +194,13 @@ static void bad_alts(void) {
         const char *what;
         char *sp;
     } alts[] = {
-        {"for reading alone", ro}, {"PROT_NONE", none}, {"torn in its upper part", torn + PG - 64}, {"the kernel's", (char *)KERNEL},
-        {"not canonical", (char *)0x8000000000000000ul}, {"at 0", NULL}, {"at the end of all", (char *)-SIZE},
+        {"for reading alone", ro},
+        {"PROT_NONE", none},
+        {"torn in its upper part", torn + PG - 64},
+        {"the kernel's", (char *)KERNEL},
+        {"not canonical", (char *)0x8000000000000000ul},
+        {"at 0", NULL},
+        {"at the end of all", (char *)-SIZE},
     };
     for (size_t i = 0; i < sizeof alts / sizeof *alts; i++)
         for (int thread = 0; thread < 2; thread++) {

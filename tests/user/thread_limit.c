@@ -113,8 +113,10 @@ static void hogged(void *arg) {
         for (size_t n = 256; n; n /= 2)
             while (mmap(NULL, n * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flag, -1, 0) != MAP_FAILED) continue;
     munmap(spare, 256 * PG);
-    while (born < (int)STACKS && (seen[1] = raw_clone(T_SHARE, stacks + (size_t)(born + 1) * PG, NULL, NULL, 0, wait_for_go, NULL)) > 0)
-        born++;
+    for (; born < (int)STACKS; born++) {
+        seen[1] = raw_clone(T_SHARE, stacks + (size_t)(born + 1) * PG, NULL, NULL, 0, wait_for_go, NULL);
+        if (seen[1] < 0) break;
+    }
     seen[0] = born;
     all_end();
     seen[2] = raw_clone(T_SHARE, stacks + PG, NULL, NULL, 0, wait_for_go, NULL);
