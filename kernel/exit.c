@@ -29,6 +29,7 @@
 #include "kernel/assert.h"
 #include "kernel/file.h"
 #include "kernel/futex.h"
+#include "kernel/kstack.h"
 #include "kernel/init.h"
 #include "kernel/preempt.h"
 #include "kernel/process.h"
@@ -148,6 +149,7 @@ static void leave_process(struct process *p, struct thread *t) {
 static _Noreturn void end_thread(void) {
     struct process *p = current_process();
     struct thread *t = current();
+    kstack_trim(KSTACK_BATCH); /* of those that ended before */
     futex_thread_ends(t);
     leave_list(p, t);
     futex_thread_gone(t);

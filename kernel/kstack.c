@@ -9,8 +9,8 @@
  *
  * Slots are bits of a map. The last few stacks that were freed stay mapped and are handed out first: a
  * fork that follows an exit maps nothing. Their first word links them. More of them than that are unmapped
- * together, with one flush of all CPUs, by the next kstack_free that may wait for other CPUs; an idle CPU
- * sees to the rest (kstack_trim).
+ * together, with one flush of all CPUs, by the next kstack_free that may wait for other CPUs, or by a thread on its
+ * way out (a machine may never be idle, and the frames be wanted); an idle CPU sees to the rest (kstack_trim).
  *
  * LOCKING  one spinlock over the map and the cache; the stack's frames are (un)mapped outside it.
  * INVARIANTS  A slot's bit is cleared, and its frames are dropped, only after every CPU has forgotten them.
@@ -22,8 +22,6 @@
 #include "kernel/assert.h"
 #include "kernel/sync.h"
 #include "mm/mm.h"
-
-#define TRIM_BATCH 8u
 
 static struct spinlock lock;
 static uint64_t used[KSTACK_MAX / 64] GUARDED_BY(&lock);
@@ -63,8 +61,8 @@ static void give_slot(vaddr_t stack) {
 /* Batches: what they hold is unmapped, and nobody else's yet. */
 struct batch {
     unsigned stacks, frames;
-    vaddr_t stack[TRIM_BATCH];
-    pfn_t frame[TRIM_BATCH * KSTACK_SIZE / PAGE_SIZE];
+    vaddr_t stack[KSTACK_BATCH];
+    pfn_t frame[KSTACK_BATCH * KSTACK_SIZE / PAGE_SIZE];
 };
 
 static void unmap(struct batch *b, vaddr_t stack, uint64_t bytes) {
@@ -125,12 +123,12 @@ void kstack_free(vaddr_t stack) {
     ncached++;
     spin_unlock(&lock);
     __atomic_add_fetch(&spare, 1, __ATOMIC_RELAXED);
-    if (kmap_can_flush()) kstack_trim();
+    if (kmap_can_flush()) kstack_trim(1);
 }
 
-void kstack_trim(void) {
+void kstack_trim(unsigned least) {
     vaddr_t stack;
-    if (__atomic_load_n(&ncached, __ATOMIC_RELAXED) <= KSTACK_CACHE) return;
+    if (__atomic_load_n(&ncached, __ATOMIC_RELAXED) < KSTACK_CACHE + least) return;
     do {
         struct batch b = {.stacks = 0};
         do {
@@ -138,7 +136,7 @@ void kstack_trim(void) {
             stack = take_cached_locked(KSTACK_CACHE);
             spin_unlock(&lock);
             if (stack) unmap(&b, stack, KSTACK_SIZE);
-        } while (stack && b.stacks < TRIM_BATCH);
+        } while (stack && b.stacks < KSTACK_BATCH);
         finish(&b);
         __atomic_sub_fetch(&spare, b.stacks, __ATOMIC_RELAXED);
     } while (stack);

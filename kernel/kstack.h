@@ -12,13 +12,15 @@
 #define KSTACK_STEP  (2 * KSTACK_SIZE) /* as much again lies unmapped below it */
 #define KSTACK_MAX   4096u             /* threads at one time */
 #define KSTACK_CACHE 16u               /* kept mapped for the next thread */
+#define KSTACK_BATCH 8u                /* unmapped at one time */
 
 /* The lowest address of a stack of KSTACK_SIZE bytes; 0: no memory, or KSTACK_MAX are out. Contents unspecified.
  * Interrupts on, when other CPUs are online. */
 vaddr_t kstack_alloc(void);
 void kstack_free(vaddr_t stack);
-/* Give back what kstack_free had to keep, as it could not wait for other CPUs: where kmap_can_flush (arch/kmap.h). */
-void kstack_trim(void);
+/* Give back what kstack_free had to keep, as it could not wait for other CPUs, if there are at least so many of them: where
+ * kmap_can_flush (arch/kmap.h). */
+void kstack_trim(unsigned least);
 /* Frames in stacks that nobody uses. */
 uint64_t kstack_spare_frames(void);
 void kstack_init(void);

@@ -49,7 +49,7 @@ void thread_init_boot(void) {
 
 _Noreturn void thread_idle(void) {
     for (;;) {
-        kstack_trim();
+        kstack_trim(1);
         irq_disable();
         if (cpu_this()->resched) {
             irq_enable();
