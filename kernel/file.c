@@ -19,6 +19,7 @@
 #include "kernel/assert.h"
 #include "kernel/file_impl.h"
 #include "kernel/initrd.h"
+#include "kernel/port.h"
 #include "kernel/process.h"
 #include "mm/mm.h"
 
@@ -135,5 +136,6 @@ void files_init(void) {
     initrd_init();
     console_init();
     devices_init();
+    ports_init();
     procfs_init();
 }

@@ -66,6 +66,7 @@ struct file {
         const struct node *node; /* a file or directory of the tree (kernel/tree.h) */
         struct pipe *pipe;
         struct memfd *memfd;
+        struct server *server;   /* who serves a port, or keeps one (kernel/port.c) */
         struct text *text;       /* /proc: what was written at open */
     };
     int pid;                     /* /proc/PID: which */

@@ -45,7 +45,7 @@ int io_vector(struct io *io, uint64_t user, uint64_t count, struct iovec **copy)
 }
 
 /* How many of n bytes the buffer in use takes; moves on to the next that is not empty. n > 0. */
-static size_t room(struct io *io, size_t n) {
+size_t io_room(struct io *io, size_t n) {
     while (io->len == 0) {
         io->at = (uint64_t)io->next->iov_base;
         io->len = io->next->iov_len;
@@ -54,7 +54,7 @@ static size_t room(struct io *io, size_t n) {
     return n < io->len ? n : io->len;
 }
 
-static void moved(struct io *io, size_t n) {
+void io_moved(struct io *io, size_t n) {
     io->at += n;
     io->len -= n;
     io->left -= n;
@@ -62,9 +62,9 @@ static void moved(struct io *io, size_t n) {
 
 int io_put(struct io *io, const void *from, size_t n) {
     while (n) {
-        size_t now = room(io, n);
+        size_t now = io_room(io, n);
         if (copyout(io->at, from, now) < 0) return -EFAULT;
-        moved(io, now);
+        io_moved(io, now);
         from = (const char *)from + now;
         n -= now;
     }
@@ -73,9 +73,9 @@ int io_put(struct io *io, const void *from, size_t n) {
 
 int io_take(struct io *io, void *to, size_t n) {
     while (n) {
-        size_t now = room(io, n);
+        size_t now = io_room(io, n);
         if (copyin(to, io->at, now) < 0) return -EFAULT;
-        moved(io, now);
+        io_moved(io, now);
         to = (char *)to + now;
         n -= now;
     }
@@ -84,9 +84,9 @@ int io_take(struct io *io, void *to, size_t n) {
 
 int io_put_zeroes(struct io *io, size_t n) {
     while (n) {
-        size_t now = room(io, n);
+        size_t now = io_room(io, n);
         if (clear_user(io->at, now) < 0) return -EFAULT;
-        moved(io, now);
+        io_moved(io, now);
         n -= now;
     }
     return 0;

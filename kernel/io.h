@@ -44,6 +44,10 @@ int io_put(struct io *, const void *from, size_t n);
 int io_take(struct io *, void *to, size_t n);
 int io_put_zeroes(struct io *, size_t n);
 
+/* How many of n bytes lie in the buffer in use (io->at from here on); and: so many of them have been moved. 0 < n <= left. */
+size_t io_room(struct io *, size_t n);
+void io_moved(struct io *, size_t n);
+
 static inline size_t io_done(const struct io *io) {
     return io->all - io->left;
 }

@@ -48,6 +48,9 @@
  *                                        without work; 0: go on
  *   debug.aio.step                  N w  n: let n slices go under hold 1; reads as what is left
  *
+ *   debug.port.hold                 N w  1: no request is given to a block device's server; 0: go on
+ *   debug.port.requests             N    requests to block devices that have not ended
+ *
  *   debug.ipi.reach                 N    reading calls each CPU: how many came by
  *   debug.ipi.calls                 N    calls asked of other CPUs, since boot: one for each CPU called
  *   debug.panic                     N w  n: the kernel panics, on CPU n (2^64-1: on all at once); reads as 0
@@ -63,6 +66,7 @@
 #include "kernel/file.h"
 #include "kernel/inject.h"
 #include "kernel/kstack.h"
+#include "kernel/port.h"
 #include "kernel/process.h"
 #include "kernel/race.h"
 #include "kernel/smp.h"
@@ -293,6 +297,8 @@ const struct knob knobs[] = {
     {"debug.yield.met", N(race_met)},
     {"debug.aio.hold", NW(get_hold, set_hold)},
     {"debug.aio.step", NW(aio_steps, set_steps)},
+    {"debug.port.hold", NW(ports_get_hold, ports_set_hold)},
+    {"debug.port.requests", N(ports_unfinished)},
     {"debug.ipi.reach", N(get_reach)},
     {"debug.ipi.calls", N(ipi_calls)},
     {"debug.panic", NW(get_panic, set_panic)},

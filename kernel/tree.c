@@ -7,8 +7,8 @@
  * A symbolic link is followed by walking its target from the directory it stands in, to a bounded depth;
  * the target is text in the archive, so nothing is copied and nothing allocated.
  *
- * LOCKING  none: the tree is written at boot only, by one CPU.
- * MISSING  writing: this tree cannot change. An index for big directories: names are compared one by one.
+ * LOCKING  none: the tree is written at boot, by one CPU, and later by one thread at a time that adds a whole node.
+ * MISSING  writing: programs cannot change this tree. An index for big directories: names are compared one by one.
  */
 #include "kernel/tree.h"
 
@@ -36,15 +36,21 @@ struct node *tree_child(const struct node *dir, const char *name, size_t len) {
     return n;
 }
 
+void tree_link(struct node *dir, struct node *n) {
+    n->ino = ++last_ino;
+    n->nlink = S_ISDIR(n->mode) ? 2 : 1;
+    n->parent = dir;
+    struct node **end = &dir->children;
+    while (*end) end = &(*end)->next;
+    __atomic_store_n(end, n, __ATOMIC_RELEASE);
+}
+
 struct node *tree_add(struct node *dir, const char *name, size_t len, uint32_t mode) {
     struct node *n = heap_alloc_zero(sizeof *n);
     if (!n) return NULL;
-    *n = (struct node){.name = name, .name_len = (uint32_t)len, .mode = mode, .ino = ++last_ino, .parent = dir};
-    n->nlink = S_ISDIR(mode) ? 2 : 1;
+    *n = (struct node){.name = name, .name_len = (uint32_t)len, .mode = mode};
     if (S_ISDIR(mode)) dir->nlink++;
-    struct node **end = &dir->children;
-    while (*end) end = &(*end)->next;
-    *end = n;
+    tree_link(dir, n);
     return n;
 }
 

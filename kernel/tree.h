@@ -8,8 +8,8 @@
  *                           |
  *                           children -> ...                 parent points back; the root's is itself
  *
- * It is made at boot and never changes after that, so that reading it takes no lock and a node lives for
- * ever. /proc/PID is one directory for all processes: a place is a node and the process it speaks of.
+ * It is made at boot, and later grows at most by nodes for devices, each at the end of its list; reading it takes no
+ * lock and a node lives for ever. /proc/PID is one directory for all processes: a place is a node and the process it speaks of.
  */
 #pragma once
 
@@ -60,6 +60,8 @@ void tree_init(void);
 struct node *tree_child(const struct node *dir, const char *name, size_t len);
 /* A new child at the end of dir's children. The name is kept by reference. NULL: no memory. */
 struct node *tree_add(struct node *dir, const char *name, size_t len, uint32_t mode);
+/* The same for a node that the caller made, all but its number, and that lives for ever. At any time; one at a time. */
+void tree_link(struct node *dir, struct node *);
 /* tree_add for a name that may exist already as a directory: that one then. */
 struct node *tree_add_dir(struct node *dir, const char *name, uint32_t mode);
 

@@ -75,6 +75,7 @@ static struct counts settled_counts(const struct counts *baseline) {
 static void reset_knobs(void) {
     const uint64_t go = 0;
     sysctlbyname("debug.aio.hold", NULL, NULL, &go, sizeof go);
+    sysctlbyname("debug.port.hold", NULL, NULL, &go, sizeof go);
     sysctlbyname("debug.yield.all", NULL, NULL, &go, sizeof go);
 }
 
