@@ -14,6 +14,8 @@
 #include "kernel/assert.h"
 #include "kernel/sync.h"
 #include "libc/core/string.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
 
 #ifdef LOCKDEP
 /* ---- locks ---- */
@@ -111,6 +113,57 @@ static void plant_bool(void) {
 }
 #endif
 
+#ifdef KASAN
+/* ---- memory that nobody has ---- */
+
+static volatile size_t forty = 40;
+static volatile char sink;
+
+static void plant_after_free(void) {
+    volatile char *p = heap_alloc(40);
+    heap_free((void *)p);
+    sink = p[8];
+}
+
+static void plant_beyond(void) {
+    volatile char *p = heap_alloc(40);
+    p[forty] = 1;
+}
+
+static void plant_before(void) {
+    volatile char *p = heap_alloc(40);
+    sink = p[-1];
+}
+
+static void plant_memset(void) {
+    memset(heap_alloc(40), 0, forty + 1);
+}
+
+static void plant_twice(void) {
+    void *p = heap_alloc(40);
+    heap_free(p);
+    heap_free(p);
+}
+
+static void plant_block(void) {
+    volatile char *p = heap_alloc(3000);
+    sink = p[3000];
+}
+
+static void plant_frame(void) {
+    pfn_t pfn = frame_alloc(FRAME_KERNEL);
+    volatile uint64_t *p = frame_addr(pfn);
+    frame_drop(pfn);
+    p[1] = 1;
+}
+
+static void plant_global(void) {
+    static char ten[10];
+    volatile char *p = ten;
+    p[forty / 4] = 1;
+}
+#endif
+
 static const struct {
     const char *name;
     void (*make)(void);
@@ -118,6 +171,10 @@ static const struct {
 #ifdef LOCKDEP
     {"inversion", plant_inversion}, {"order", plant_order}, {"same", plant_same},
     {"irq", plant_irq}, {"sleep", plant_sleep}, {"held", plant_held},
+#endif
+#ifdef KASAN
+    {"after_free", plant_after_free}, {"beyond", plant_beyond}, {"before", plant_before}, {"memset", plant_memset},
+    {"twice", plant_twice}, {"block", plant_block}, {"frame", plant_frame}, {"global", plant_global},
 #endif
 #ifdef UBSAN
     {"shift", plant_shift}, {"bounds", plant_bounds}, {"null", plant_null}, {"align", plant_align}, {"bool", plant_bool},

@@ -68,11 +68,8 @@ static void take_out(paddr_t start, paddr_t end) {
     }
 }
 
-/* The table covers frame 0 to the last chunk with RAM; it stands at the end of the highest range that has room. */
-static struct frame *place_table(void) {
-    uint64_t frames = usable[nusable - 1].end;
-    uint64_t chunk = 1ul << FRAME_MAX_ORDER;
-    uint64_t need = page_ceil((frames + chunk - 1) / chunk * chunk * sizeof(struct frame)) >> PAGE_SHIFT;
+/* So many frames at the end of the highest range that has room. */
+static void *place(uint64_t need) {
     for (unsigned i = nusable; i-- > 0;) {
         struct frame_range *r = &usable[i];
         if (r->end - r->start < need) continue;
@@ -81,6 +78,18 @@ static struct frame *place_table(void) {
         return phys_to_virt(at);
     }
     panic("not enough memory: no room for the %lu KiB frame table", need * (PAGE_SIZE / 1024));
+}
+
+/* The table covers frame 0 to the last chunk with RAM. */
+static void place_table(void) {
+    uint64_t frames = usable[nusable - 1].end, shadow = MACHINE_SHADOW_PAGES(frames);
+    uint64_t chunk = 1ul << FRAME_MAX_ORDER;
+    if (shadow) MACHINE_SHADOW(place(shadow), frames);
+    table = place(page_ceil((frames + chunk - 1) / chunk * chunk * sizeof(struct frame)) >> PAGE_SHIFT);
+    for (unsigned i = 0; i < nusable; i++) {
+        total += usable[i].end - usable[i].start;
+        MACHINE_RANGE_FREE(usable[i].start, usable[i].end);
+    }
 }
 
 void frame_init(const struct boot_info *bi) {
@@ -95,8 +104,7 @@ void frame_init(const struct boot_info *bi) {
     take_out(bi->initrd_start, bi->initrd_end);
     take_out(bi->early_used_start, bi->early_used_end);
     if (nusable == 0) panic("not enough memory: no usable RAM in the loader's map");
-    table = place_table();
-    for (unsigned i = 0; i < nusable; i++) total += usable[i].end - usable[i].start;
+    place_table();
     count[FRAME_FREE] = total;
     kernel_reserve = total / KERNEL_SHARE;
     buddy_init(table, usable, nusable);

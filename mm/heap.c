@@ -58,7 +58,7 @@ static void partial_remove(struct cache *c, struct slab *s) {
 void cache_init(struct cache *c, const char *name, size_t size) {
     spin_init(&c->lock, "cache"); /* one class of locks: no two are ever held */
     c->name = name;
-    c->size = (uint32_t)((size + 15) & ~15ul);
+    c->size = (uint32_t)((size + MACHINE_REDZONE + 15) & ~15ul);
     c->per_slab = (uint32_t)(PAGE_SIZE - SLAB_HEAD) / c->size;
     ASSERT(c->per_slab >= 2);
     c->partial = NULL;
@@ -70,7 +70,8 @@ static struct slab *slab_make(struct cache *c) {
     if (pfn == NO_PFN) return NULL;
     struct slab *s = frame_addr(pfn);
     *s = (struct slab){.cache = c};
-    MACHINE_POISON((char *)s + SLAB_HEAD, PAGE_SIZE - SLAB_HEAD);
+    MACHINE_POISON(s + 1, PAGE_SIZE - sizeof(*s));
+    MACHINE_SLAB(s, (char *)s + SLAB_HEAD, c->size, c->name);
     partial_push(c, s);
     c->slabs++;
     return s;
@@ -82,7 +83,8 @@ static void *slab_take(struct cache *c, struct slab *s) {
         memcpy(&s->free, p, sizeof(p));
     else
         p = (char *)s + SLAB_HEAD + (size_t)s->fresh++ * c->size;
-    MACHINE_UNPOISON(p, c->size);
+    MACHINE_UNPOISON(p, c->size - MACHINE_REDZONE);
+    MACHINE_GIVEN(p);
     if (++s->in_use == c->per_slab) partial_remove(c, s);
     c->live++;
     return p;
@@ -99,14 +101,19 @@ void *cache_alloc(struct cache *c) {
 
 void *cache_alloc_zero(struct cache *c) {
     void *p = cache_alloc(c);
-    return p ? memset(p, 0, c->size) : NULL;
+    return p ? memset(p, 0, c->size - MACHINE_REDZONE) : NULL;
 }
 
-void cache_free(struct cache *c, void *p) {
-    struct slab *s = (struct slab *)page_floor((uint64_t)p);
-    ASSERT(s->cache == c && s->in_use > 0);
+static struct slab *slab_of(void *p) {
+    return (struct slab *)page_floor((uint64_t)p);
+}
+
+static void release(void *p) {
+    struct slab *s = slab_of(p);
+    struct cache *c = s->cache;
+    MACHINE_UNPOISON(p, c->size - MACHINE_REDZONE);
 #ifdef DEBUG
-    memset(p, POISON, c->size);
+    memset(p, POISON, c->size - MACHINE_REDZONE);
 #endif
     spin_lock(&c->lock);
     memcpy(p, &s->free, sizeof(p));
@@ -123,6 +130,16 @@ void cache_free(struct cache *c, void *p) {
     if (!empty) return;
     MACHINE_UNPOISON(s, PAGE_SIZE);
     frame_drop(frame_number(s));
+}
+
+void cache_free(struct cache *c, void *p) {
+    ASSERT(slab_of(p)->cache == c && slab_of(p)->in_use > 0);
+    p = MACHINE_QUARANTINE(p);
+    if (p) release(p);
+}
+
+void heap_drain(void) {
+    for (void *p; (p = MACHINE_EVICT());) release(p);
 }
 
 /* ---- blocks of any size ---- */
@@ -144,12 +161,17 @@ static void *big_alloc(size_t size) {
     pfn_t pfn = frame_alloc_block(order);
     if (pfn == NO_PFN) return NULL;
     __atomic_fetch_add(&big_live, 1, __ATOMIC_RELAXED);
+    MACHINE_POISON((char *)frame_addr(pfn) + size, (PAGE_SIZE << order) - size);
     return frame_addr(pfn);
 }
 
 void *heap_alloc(size_t size) {
-    for (unsigned i = 0; i < SIZES; i++)
-        if (size <= sizes[i]) return cache_alloc(&blocks[i]);
+    for (unsigned i = 0; i < SIZES; i++) {
+        if (size > sizes[i]) continue;
+        void *p = cache_alloc(&blocks[i]);
+        if (p) MACHINE_POISON((char *)p + size, sizes[i] - size);
+        return p;
+    }
     return inject(INJECT_HEAP) ? NULL : big_alloc(size);
 }
 
@@ -161,15 +183,16 @@ void *heap_alloc_zero(size_t size) {
 void heap_free(void *p) {
     if (!p) return;
     if ((uint64_t)p & PAGE_MASK) {
-        struct slab *s = (struct slab *)page_floor((uint64_t)p);
-        cache_free(s->cache, p);
+        cache_free(slab_of(p)->cache, p);
         return;
     }
     __atomic_fetch_sub(&big_live, 1, __ATOMIC_RELAXED);
+    MACHINE_UNPOISON(p, PAGE_SIZE << frame_of(frame_number(p))->order);
     frame_drop(frame_number(p));
 }
 
 uint64_t heap_live(void) {
+    heap_drain();
     uint64_t n = __atomic_load_n(&big_live, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < SIZES; i++) n += blocks[i].live;
     return n;

@@ -40,4 +40,5 @@ void heap_init(void);
 void *heap_alloc(size_t);               /* 16-aligned; page-aligned above half a page; up to 4 MiB */
 void *heap_alloc_zero(size_t);
 void heap_free(void *);                 /* NULL is ignored */
+void heap_drain(void);                  /* what a proof tool keeps of freed objects goes back; before counts are read */
 uint64_t heap_live(void);               /* blocks handed out by heap_alloc; for the baseline (I8) */

@@ -328,6 +328,7 @@ static void count_regions(struct space *s, void *sum) {
 
 void mm_get_stats(struct mm_stats *out) {
     memset(out, 0, sizeof(*out));
+    heap_drain();
     frame_get_stats(&out->frames);
     charge_get_stats(&out->locked, &out->lock_cap);
     spaces_each(count_regions, &out->regions);

@@ -33,3 +33,11 @@ void host_poison(const void *, size_t);
 void host_unpoison(const void *, size_t);
 #define MACHINE_POISON(p, n)   host_poison(p, n)
 #define MACHINE_UNPOISON(p, n) host_unpoison(p, n)
+#define MACHINE_REDZONE        0u
+#define MACHINE_SLAB(page, first, size, name) ((void)0)
+#define MACHINE_GIVEN(p)       ((void)0)
+#define MACHINE_QUARANTINE(p)  (p)
+#define MACHINE_EVICT()        NULL
+#define MACHINE_SHADOW_PAGES(frames)   0
+#define MACHINE_SHADOW(at, frames)     ((void)(at))
+#define MACHINE_RANGE_FREE(first, end) ((void)0)

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "kernel/kasan.h"
 #include "mm/types.h"
 
 #define DIRECT_BASE 0xffff800000000000ul
@@ -74,11 +75,34 @@ static inline void mmu_enable_pcid(void) {
     __asm__ volatile("movq %%cr4, %0; orq $0x20000, %0; movq %0, %%cr4" : "=&r"(cr4)::"memory");
 }
 
-/* The host's machine wants to know which frames and bytes are given out and taken back; RAM does not. */
+/* The host's machine, and kernels made with KASAN=1, want to know which frames and bytes are given out and taken back; RAM does not. */
+#ifdef KASAN
+#define MACHINE_SHADOW_PAGES(frames)         kasan_pages(frames)
+#define MACHINE_SHADOW(at, frames)           kasan_init(at, frames)
+#define MACHINE_RANGE_FREE(first, end)       kasan_range_free(first, end)
+#define MACHINE_FRAME_GIVEN(pfn, order)      kasan_frame_given(pfn, order)
+#define MACHINE_FRAME_FREED(pfn, order)      kasan_frame_freed(pfn, order)
+#define MACHINE_REDZONE                      KASAN_REDZONE
+#define MACHINE_POISON(p, n)                 kasan_poison(p, n)
+#define MACHINE_UNPOISON(p, n)               kasan_unpoison(p, n)
+#define MACHINE_SLAB(page, first, size, name) kasan_slab(page, first, size, name)
+#define MACHINE_GIVEN(p)                     kasan_object_given(p)
+#define MACHINE_QUARANTINE(p)                kasan_quarantine(p)
+#define MACHINE_EVICT()                      kasan_evict()
+#else
+#define MACHINE_SHADOW_PAGES(frames)    0
+#define MACHINE_SHADOW(at, frames)      ((void)(at))
+#define MACHINE_RANGE_FREE(first, end)  ((void)0)
 #define MACHINE_FRAME_GIVEN(pfn, order) ((void)0)
 #define MACHINE_FRAME_FREED(pfn, order) ((void)0)
+#define MACHINE_REDZONE                 0u
 #define MACHINE_POISON(p, n)            ((void)0)
 #define MACHINE_UNPOISON(p, n)          ((void)0)
+#define MACHINE_SLAB(page, first, size, name) ((void)0)
+#define MACHINE_GIVEN(p)                ((void)0)
+#define MACHINE_QUARANTINE(p)           (p)
+#define MACHINE_EVICT()                 NULL
+#endif
 
 /* Where the last page fault was. For kernel/trap.c alone, with interrupts still off. */
 static inline vaddr_t mmu_fault_address(void) {
