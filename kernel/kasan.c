@@ -182,7 +182,8 @@ static _Noreturn void report(uint64_t va, size_t size, bool write, uint8_t why, 
     }
     for (int i = -1; i <= 1; i++) {
         uint64_t at = (pa & ~127ul) + (uint64_t)(i * 128l);
-        if (at < limit) log_line("  shadow of %#lx: %016lx %016lx", at, *(uint64_t *)(shadow + at / 8), *(uint64_t *)(shadow + at / 8 + 8));
+        const uint64_t *s = (const uint64_t *)(shadow + at / 8);
+        if (at < limit) log_line("  shadow of %#lx: %016lx %016lx", at, s[0], s[1]);
     }
     panic("kasan: %s of %lu bytes at %#lx, %s", write ? "write" : "read", size, va, what);
 }
@@ -192,7 +193,8 @@ static const char *reason(uint64_t pa, uint8_t why) {
     if (why == FREED) return "in an object that was freed";
     if (why == GLOBAL) return "behind a global";
     if (notes[pa / PAGE_SIZE].cache) return "outside of its object";
-    return pa >= (uint64_t)kernel_start - KERNEL_BASE && pa < (uint64_t)kernel_end - KERNEL_BASE ? "behind a global" : "behind a block";
+    uint64_t in_image = pa - ((uint64_t)kernel_start - KERNEL_BASE);
+    return in_image < (uint64_t)(kernel_end - kernel_start) ? "behind a global" : "behind a block";
 }
 
 static __attribute__((noinline)) void look(uint64_t va, uint64_t pa, size_t size, bool write) {

@@ -75,7 +75,7 @@ static inline void mmu_enable_pcid(void) {
     __asm__ volatile("movq %%cr4, %0; orq $0x20000, %0; movq %0, %%cr4" : "=&r"(cr4)::"memory");
 }
 
-/* The host's machine, and kernels made with KASAN=1, want to know which frames and bytes are given out and taken back; RAM does not. */
+/* The host's machine, and kernels made with KASAN=1, want to know which frames and bytes are given out and taken back. */
 #ifdef KASAN
 #define MACHINE_SHADOW_PAGES(frames)         kasan_pages(frames)
 #define MACHINE_SHADOW(at, frames)           kasan_init(at, frames)
