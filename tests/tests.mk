@@ -31,10 +31,15 @@ $(B)/tests/helpers/%: tests/user/helpers/%.c $(LIBC)
 	$(user_program)
 
 # What another toolchain made must run as it is.
-$(B)/tests/user/%: tests/foreign/%.c
+$(B)/tests/user/musl_%: tests/foreign/musl_%.c
 	$(call say,MUSL,$@)
 	@mkdir -p $(@D)
 	$(Q)musl-gcc -static -pthread -O2 -Wall -Wextra -I. -o $@ $<
+
+$(B)/tests/user/glibc_%: tests/foreign/glibc_%.c tests/foreign/musl_%.c
+	$(call say,GLIBC,$@)
+	@mkdir -p $(@D)
+	$(Q)gcc -static -pthread -O2 -Wall -Wextra -D_GNU_SOURCE -I. -o $@ $<
 
 # --- The same programs on Linux --------------------------------------------------------------------------
 

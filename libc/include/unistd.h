@@ -75,7 +75,7 @@ int isatty(int);
 
 /* Processes */
 pid_t fork(void);
-pid_t vfork(void); /* is fork: it copies */
+pid_t vfork(void) __attribute__((returns_twice)); /* the memory is lent: exec or _exit */
 int execve(const char *, char *const argv[], char *const envp[]);
 int execv(const char *, char *const argv[]);
 int execvp(const char *, char *const argv[]);

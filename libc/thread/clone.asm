@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ; Copyright (c) The Holdfast authors
 ;
-; The two places where a thread has no stack to speak of: its first instruction and its last.
+; The places where a thread has no stack to speak of: its first instruction, its last, and a borrowed one.
 
 ; long __thread_clone(flags, stack, int *parent_tid, int *child_tid, block, entry)
 ; The parent gets the new thread's id, or -errno. The new thread calls entry(block), which does not return.
@@ -31,5 +31,18 @@ __unmap_and_exit:
     mov eax, 60                 ; exit, of this thread alone
     syscall
     ud2
+
+; pid_t vfork(void): the child returns first, on this very stack, and calls what it likes, over the place of the return
+; address. So that is kept in a register meanwhile. No atfork handler runs, and no signal is held back, as elsewhere.
+    extern __syscall_result
+    section .text.vfork progbits alloc exec nowrite align=16
+    global vfork:function
+vfork:
+    pop rdx
+    mov eax, 58                 ; vfork; preserves rdx
+    syscall
+    push rdx
+    mov rdi, rax
+    jmp __syscall_result
 
     section .note.GNU-stack noalloc noexec nowrite progbits

@@ -52,9 +52,3 @@ pid_t fork(void) {
     if (__atfork_run) __atfork_run(child == 0 ? FORK_CHILD : FORK_PARENT);
     return (pid_t)__syscall_result(child);
 }
-
-/* Sharing the parent's memory until exec would need the return address kept out of it; a copy is
- * right too. */
-pid_t vfork(void) {
-    return fork();
-}

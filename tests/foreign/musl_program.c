@@ -21,8 +21,8 @@ static void stdio(void) {
     int a = 0;
     double d = 0;
     snprintf(text, sizeof text, "%d %5.2f %s %#lx", -3, 2.5, "x", 255ul);
-    is_str(text, "-3  2.50 x 0xff", "musl's printf");
-    is_int(sscanf("17 0.25", "%d %lf", &a, &d), 2, "musl's scanf");
+    is_str(text, "-3  2.50 x 0xff", "the library's printf");
+    is_int(sscanf("17 0.25", "%d %lf", &a, &d), 2, "its scanf");
     ok(a == 17 && d == 0.25, "reads both numbers");
 }
 
@@ -37,7 +37,7 @@ static void allocate(void) {
         else good = false;
     }
     for (int i = 0; good && i < N; i++) good = block[i][0] == i && block[i][(i + 1) * 100 - 1] == i;
-    ok(good, "musl's malloc keeps what is written");
+    ok(good, "its malloc keeps what is written");
     if (big) memset(big, 0xa5, 8 << 20);
     big = realloc(big, 16 << 20);
     ok(big && big[0] == 0xa5 && big[(8 << 20) - 1] == 0xa5, "and realloc moves it along");

@@ -5,13 +5,9 @@
 # machine ($(LIBC_TESTS), with reference.t, which compares ours with another C library) and, among the
 # ring-3 tests, on Holdfast. The compiler may not see through the calls that are to be tested, and the
 # stack protector is on so that its guard is tried as well.
-#
-# A test whose head says `guest: later` needs what the kernel has not got yet: it runs on the build machine
-# only (tools/hf-prove passes over it too).
 
 LIBC_TESTS := $(patsubst tests/libc/%.c,$(B)/tests/libc/%,$(wildcard tests/libc/*.c)) tests/libc/reference.t
-LIBC_IN_GUEST := $(filter %.c,$(shell grep -L '^ \* *guest: later' $(wildcard tests/libc/*.c) /dev/null))
-USER_TESTS += $(patsubst tests/libc/%.c,$(B)/tests/user/%,$(LIBC_IN_GUEST))
+USER_TESTS += $(patsubst tests/libc/%.c,$(B)/tests/user/%,$(wildcard tests/libc/*.c))
 export BUILD := $(B)
 export CC
 

@@ -51,6 +51,40 @@ static int status_of(void (*body)(void)) {
     return status;
 }
 
+/* ---- vfork ---- */
+
+static volatile int lent;
+
+static __attribute__((noinline)) int deep(volatile int n) {
+    volatile char room[300];
+    for (size_t i = 0; i < sizeof room; i++) room[i] = (char)n;
+    return n ? deep(n - 1) + room[n] : room[0];
+}
+
+/* The child writes all over the stack below, and its memory is the parent's. */
+static __attribute__((noinline)) int lends(const char *program) {
+    int status = -1;
+    lent = 0;
+    pid_t child = vfork();
+    if (child < 0) return -1;
+    if (child == 0) {
+        deep(20);
+        lent = 5;
+        if (program) execl(program, "again", "one", "two words", (char *)NULL);
+        lent = errno;
+        _exit(7);
+    }
+    return waitpid(child, &status, 0) == child ? status : -2;
+}
+
+static void test_vfork(void) {
+    ok(lends(NULL) == 7 << 8, "vfork: the child ends");
+    is_int(lends(getenv("HF_SELF")), 42 << 8, "vfork, exec");
+    is_int(lent, 5, "what the child wrote before is there");
+    is_int(lends("/no/such/program"), 7 << 8, "vfork, an exec that fails");
+    is_int(lent, ENOENT, "and the child's errno can be handed on");
+}
+
 static void bye_three(void) {
     _exit(3);
 }
@@ -227,9 +261,10 @@ int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[0], "again") == 0)
         return strcmp(argv[2], "two words") == 0 ? 42 : 1;
     setenv("HF_SELF", argv[0], 1);
-    plan(42);
+    plan(42 + 5);
     test_start(argv);
     test_endings();
+    test_vfork();
     test_descriptors();
     test_system();
     return done_testing();
