@@ -53,7 +53,7 @@ $(SYSINC)/.filled:
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Werror
 CCINC := $(shell $(CC) -print-file-name=include 2>/dev/null)
 # What runs once or seldom is made small, the rest fast.
-COLD := $(addprefix boot/,main memmap multiboot2 pvh) \
+COLD := $(addprefix boot/,loader main memmap multiboot2 pvh) \
     $(addprefix arch/x86_64/,acpi clock cpu features kmap lapic paging pic serial smp) \
     $(addprefix kernel/,args block console cpio cred device elf exec exec_stack init initrd knobs ksym limits log memfd node_file \
         panic path poll proc_pid procfs ptimer random shutdown smp sys_fd sys_misc sys_sched sysctl tree usage) mm/audit

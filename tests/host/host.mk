@@ -15,7 +15,7 @@ HB := $(B)/host
 HOST_KERNEL := kernel/cpio.c kernel/elf.c kernel/initrd.c kernel/tree.c
 HOST_SRC := $(wildcard mm/*.c arch/host/*.c) arch/x86_64/pmap.c arch/x86_64/tlb.c \
     $(filter-out $(wildcard tests/host/test_*.c) tests/host/model.c,$(wildcard tests/host/*.c)) \
-    boot/memmap.c boot/multiboot2.c boot/pvh.c arch/x86_64/acpi.c $(HOST_KERNEL)
+    boot/loader.c boot/memmap.c boot/multiboot2.c boot/pvh.c arch/x86_64/acpi.c $(HOST_KERNEL)
 HOST_TESTS := $(patsubst tests/host/%.c,$(HB)/%,$(wildcard tests/host/test_*.c tests/host/model.c))
 
 HOST_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all

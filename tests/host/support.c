@@ -105,6 +105,12 @@ static struct space *new_space(const struct space_limits *limits) {
 
 #define NO_LIMIT UINT64_MAX
 
+uint64_t free_frames(void) {
+    struct frame_stats st;
+    frame_get_stats(&st);
+    return st.count[FRAME_FREE];
+}
+
 struct space *space_new(void) {
     return new_space(&(struct space_limits){NO_LIMIT, NO_LIMIT, NO_LIMIT, 8 * MIB, true});
 }

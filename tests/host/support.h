@@ -23,6 +23,8 @@
 /* Power on `mib` MiB and run mm_init on it. Once a process. */
 void mm_start(uint64_t mib);
 
+uint64_t free_frames(void);
+
 /* A space without limits, as uid 0; ends the test if there is none. */
 struct space *space_new(void);
 /* A space that may lock `pages` pages, as an ordinary user. */

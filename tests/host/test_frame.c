@@ -14,12 +14,6 @@
 #include "arch/mmu.h"
 #include "boot/bootinfo.h"
 
-static uint64_t free_frames(void) {
-    struct frame_stats st;
-    frame_get_stats(&st);
-    return st.count[FRAME_FREE];
-}
-
 static void start(uint64_t mib) {
     host_power(mib * MIB);
     frame_init(&boot_info);

@@ -21,21 +21,6 @@ const void *early_phys(paddr_t pa, uint64_t len) {
     return memory + (pa - BASE);
 }
 
-bool early_copy_string(char to[BOOT_CMDLINE], paddr_t pa) {
-    for (size_t i = 0; i < BOOT_CMDLINE; i++) {
-        const char *c = early_phys(pa + i, 1);
-        if (!c) return false;
-        to[i] = *c;
-        if (*c == 0) return true;
-    }
-    to[BOOT_CMDLINE - 1] = 0;
-    return true;
-}
-
-void early_copy_rsdp(struct boot_info *bi, const void *from, uint64_t len) {
-    if (from) memcpy(bi->rsdp, from, len < sizeof bi->rsdp ? len : sizeof bi->rsdp);
-}
-
 static void load(const void *bytes, uint64_t size) {
     free(memory);
     memory = malloc(size ? size : 1);

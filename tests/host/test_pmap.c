@@ -15,12 +15,6 @@
 
 static struct pmap pm;
 
-static uint64_t free_frames(void) {
-    struct frame_stats st;
-    frame_get_stats(&st);
-    return st.count[FRAME_FREE];
-}
-
 static pfn_t map_page(vaddr_t va, bool write, bool exec) {
     pfn_t pfn = frame_alloc_zero(FRAME_ANON);
     spin_lock(&pm.lock);

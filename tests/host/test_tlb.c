@@ -16,12 +16,6 @@
 static struct pmap pm, other;
 static struct tlb_stats past;
 
-static uint64_t free_frames(void) {
-    struct frame_stats st;
-    frame_get_stats(&st);
-    return st.count[FRAME_FREE];
-}
-
 /* ---- on one CPU after the other ---- */
 
 static void load_on(unsigned cpu, struct pmap *p) {

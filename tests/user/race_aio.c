@@ -6,7 +6,7 @@
  * cancellation and exit. Every test runs with both threads on one CPU and then with each on its own.
  *
  * clauses: Q4 Q7 X5 X7 C6 R3 R4 P1 I5
- * pitfalls: A2 A11 A14
+ * pitfalls: A2 A11 A12 A14
  * needs: holdfast
  * cpus: 4
  * timeout: 120

@@ -7,7 +7,7 @@
  * child has no lock, no request, and in each page one of the values that it had.
  *
  * clauses: A8 L2 I2 I3 I4
- * pitfalls: A10 B4 B5 B8 B22
+ * pitfalls: A10 B5 B8 B22
  * needs: holdfast
  * cpus: 4
  * timeout: 120

@@ -6,7 +6,7 @@
  * between the steps of each. Every test runs with both threads on one CPU and then with each on its own.
  *
  * clauses: X5 X6 L2 L3 L17 L21 A1 A5 I2 I3 I4
- * pitfalls: B8 B9 B15 B16 B24
+ * pitfalls: B3 B4 B8 B9 B15 B16 B24
  * needs: holdfast
  * cpus: 4
  * timeout: 120
