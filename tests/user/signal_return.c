@@ -93,6 +93,10 @@ static void header_bit(struct kcontext *c) {
     ((uint64_t *)(c->fpstate + 512))[bit / 64] ^= 1ul << bit % 64;
 }
 
+static void segment_bit(struct kcontext *c) {
+    c->reg[R_CSGSFS] ^= 1ul << bit;
+}
+
 static void mxcsr_bit(struct kcontext *c) {
     *(uint32_t *)(c->fpstate + 24) ^= 1u << bit;
 }
@@ -186,6 +190,7 @@ static void bits(void) {
     each_bit(header_bit, 512, "XSAVE header");
     each_bit(mxcsr_bit, 32, "MXCSR");
     each_bit(flag_bit, 64, "RFLAGS");
+    each_bit(segment_bit, 64, "CS, GS, FS, SS");
 }
 
 /* ---- single steps, through system calls ---- */
