@@ -15,12 +15,14 @@ enum irq_source {
     IRQ_CALL,     /* call ipi_interrupt() */
     IRQ_RESCHEDULE, /* nothing to do but what every interrupt ends with */
     IRQ_APIC_ERROR, /* call lapic_error() */
+    IRQ_DEVICE,   /* call pci_interrupt() with irq_line() */
     IRQ_UNKNOWN,  /* a device that nobody drives */
 };
 
 /* Both in interrupt context. irq_done comes after the handler and before any switch of threads. */
 enum irq_source irq_source(uint64_t vector);
 void irq_done(uint64_t vector);
+unsigned irq_line(uint64_t vector); /* of IRQ_DEVICE: which message (arch/pci.h) */
 
 /* The timer's interrupt: calls clock_expired() if the armed time has really come, else arms the rest. */
 void clock_interrupt(void);

@@ -29,3 +29,5 @@ bool kmap_can_flush(void);
  * executable and gone afterwards. False: no such address on this CPU, or no frame for a table.
  */
 bool kmap_peek(void *to, paddr_t from, size_t len);
+/* A device's register of 1, 2 or 4 bytes, uncached: written if `write`, then read. False as above. */
+bool kmap_register(paddr_t at, unsigned size, bool write, uint32_t *value);

@@ -137,5 +137,6 @@ void files_init(void) {
     console_init();
     devices_init();
     ports_init();
+    pci_init();
     procfs_init();
 }

@@ -67,6 +67,7 @@ struct file {
         struct pipe *pipe;
         struct memfd *memfd;
         struct server *server;   /* who serves a port, or keeps one (kernel/port.c) */
+        struct pci_function *pci;
         struct text *text;       /* /proc: what was written at open */
     };
     int pid;                     /* /proc/PID: which */

@@ -62,5 +62,6 @@ void stat_simple(struct stat *, uint32_t mode, uint64_t ino); /* of something wi
 void initrd_init(void);   /* the boot loader's archive; panics with one line if it is corrupt or missing */
 void poll_init(void);
 void devices_init(void);  /* /dev */
+void pci_init(void);      /* /dev/pci */
 void procfs_init(void);   /* /proc */
 void console_init(void);

@@ -22,6 +22,7 @@
 #include "arch/cpu.h"
 #include "arch/irq.h"
 #include "arch/mmu.h"
+#include "arch/pci.h"
 #include "arch/serial.h"
 #include "kernel/assert.h"
 #include "kernel/lockdep.h"
@@ -99,6 +100,7 @@ void trap_irq(struct trapframe *tf) {
     else if (source == IRQ_SERIAL) serial_interrupt();
     else if (source == IRQ_CALL) ipi_interrupt();
     else if (source == IRQ_APIC_ERROR) lapic_error();
+    else if (source == IRQ_DEVICE) pci_interrupt(irq_line(tf->vector));
     else if (source == IRQ_UNKNOWN) log_line("interrupt %lu from a device that nobody drives", tf->vector);
     if (source != IRQ_SPURIOUS) irq_done(tf->vector);
     cpu->irq_depth--;

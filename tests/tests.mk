@@ -27,6 +27,8 @@ FOREIGN := $(patsubst tests/foreign/%.c,$(B)/tests/user/%,$(wildcard tests/forei
 $(B)/tests/user/%: tests/user/%.c $(LIBC)
 	$(user_program)
 
+$(B)/tests/user/virtio_queue: user/driver/virtio.c
+
 $(B)/tests/helpers/%: tests/user/helpers/%.c $(LIBC)
 	$(user_program)
 

@@ -6,8 +6,8 @@
  *
  * LOCKING  `guard` over every table below the slot.
  * INVARIANTS  A table once linked stays, so a walk needs no more than the lock; no entry is changed while
- * present, so mapping needs no flush. The last page of the slot is the window of kmap_peek, whose translation
- * never outlives the lock.
+ * present, so mapping needs no flush. The last page of the slot is the window of kmap_peek and kmap_register,
+ * whose translation never outlives the lock.
  */
 #include "arch/kmap.h"
 
@@ -82,6 +82,11 @@ bool kmap_can_flush(void) {
 
 #define WINDOW (KMAP_END - PAGE_SIZE)
 
+/* What lies above would be a reserved bit. */
+static paddr_t physical_end(void) {
+    return 1ul << (cpuid(0x80000008, 0).eax & 0xff);
+}
+
 static bool peek_page(void *to, paddr_t from, size_t len) {
     spin_lock(&guard);
     pte_t *e = find_locked(WINDOW, true);
@@ -96,7 +101,7 @@ static bool peek_page(void *to, paddr_t from, size_t len) {
 }
 
 bool kmap_peek(void *to, paddr_t from, size_t len) {
-    paddr_t end = 1ul << (cpuid(0x80000008, 0).eax & 0xff); /* what lies above would be a reserved bit */
+    paddr_t end = physical_end();
     if (from >= end || len > end - from) return false;
     while (len) {
         size_t n = PAGE_SIZE - (from & PAGE_MASK);
@@ -107,4 +112,22 @@ bool kmap_peek(void *to, paddr_t from, size_t len) {
         len -= n;
     }
     return true;
+}
+
+bool kmap_register(paddr_t at, unsigned size, bool write, uint32_t *value) {
+    volatile void *p = (volatile char *)WINDOW + (at & PAGE_MASK);
+    if (at >= physical_end()) return false;
+    spin_lock(&guard);
+    pte_t *e = find_locked(WINDOW, true);
+    if (e) {
+        *e = page_floor(at) | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX | PTE_PCD | PTE_PWT;
+        if (write && size == 4) *(volatile uint32_t *)p = *value;
+        else if (write && size == 2) *(volatile uint16_t *)p = (uint16_t)*value;
+        else if (write) *(volatile uint8_t *)p = (uint8_t)*value;
+        *value = size == 4 ? *(volatile uint32_t *)p : size == 2 ? *(volatile uint16_t *)p : *(volatile uint8_t *)p;
+        *e = 0;
+        mmu_flush_page(WINDOW);
+    }
+    spin_unlock(&guard);
+    return e;
 }

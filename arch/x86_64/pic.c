@@ -12,6 +12,7 @@
  * MISSING  the I/O APIC.
  */
 #include "arch/irq.h"
+#include "arch/pci.h"
 #include "arch/x86_64/x86.h"
 
 #define PIC1 0x20
@@ -56,11 +57,16 @@ enum irq_source irq_source(uint64_t vector) {
     if (vector == VECTOR_CALL) return IRQ_CALL;
     if (vector == VECTOR_RESCHEDULE) return IRQ_RESCHEDULE;
     if (vector == VECTOR_APIC_ERROR) return IRQ_APIC_ERROR;
+    if (vector >= VECTOR_DEVICE && vector < VECTOR_DEVICE + PCI_INTERRUPT_LINES) return IRQ_DEVICE;
     if (vector < VECTOR_PIC || vector >= VECTOR_PIC + 16) return IRQ_UNKNOWN;
     unsigned irq = (unsigned)vector - VECTOR_PIC;
     if (irq % 8 != 7 || pic_in_service(irq)) return IRQ_UNKNOWN;
     if (irq == 15) outb(PIC1, PIC_EOI); /* the first controller did see the second's line */
     return IRQ_SPURIOUS;
+}
+
+unsigned irq_line(uint64_t vector) {
+    return (unsigned)vector - VECTOR_DEVICE;
 }
 
 void irq_done(uint64_t vector) {

@@ -26,6 +26,26 @@ static inline uint8_t inb(uint16_t port) {
     return v;
 }
 
+static inline void outw(uint16_t port, uint16_t v) {
+    __asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(port));
+}
+
+static inline uint16_t inw(uint16_t port) {
+    uint16_t v;
+    __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+static inline void outl(uint16_t port, uint32_t v) {
+    __asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(port));
+}
+
+static inline uint32_t inl(uint16_t port) {
+    uint32_t v;
+    __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
 static inline uint64_t rdmsr(uint32_t msr) {
     uint32_t lo, hi;
     __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
@@ -102,6 +122,7 @@ extern struct cpu_caps cpu_caps;
 /* ---- interrupt vectors ---- */
 #define VECTOR_PIC      0x20 /* sixteen of them */
 #define VECTOR_TIMER    0x40
+#define VECTOR_DEVICE   0x50 /* PCI_INTERRUPT_LINES of them */
 #define VECTOR_RESCHEDULE 0xf0
 #define VECTOR_CALL       0xf1
 #define VECTOR_APIC_ERROR 0xfe

@@ -1,0 +1,231 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * blockd: a disk, served from ring 3.
+ *
+ *     blockd ADDRESS NAME         blockd 00:03.0 vda
+ *
+ *      kernel ── port's ring ──> server ── indirect table ──> virtio-blk device ── DMA ──> the asker's frames
+ *             <── answers ────          <── interrupt ───────
+ *
+ * Two processes. The supervisor keeps the port and starts a server; one that a signal has killed is replaced, and
+ * takes over what was not answered. A server that ends by itself, because there is no such device or it has gone, is
+ * not: then the supervisor ends too, and the kernel gives up the disk.
+ *
+ * Both lock all of their memory before anything else: this may be what page-out goes through. The server allocates
+ * nothing, and what it touches is three pages for the device, its stack, and this program.
+ *
+ *      page 0   the queue (1024 bytes) | headers and status bytes of the requests (1024) | 7 tables
+ *      page 1   14 tables              page 2   11 tables
+ *
+ * MISSING  flush, discard, and whatever else a disk can do: the kernel does not ask for it. More than one queue.
+ */
+#include <errno.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ids.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "abi/pci.h"
+#include "abi/port.h"
+#include "user/driver/virtio.h"
+
+#define PAGES       3
+#define PAGE        4096u
+#define TABLE       (PORT_SEGMENTS + 2)                /* descriptors: header, segments, status */
+#define TABLE_BYTES (TABLE * sizeof(struct vring_desc))
+#define FIRST       7u                                 /* tables in page 0; */
+#define OTHERS      (PAGE / TABLE_BYTES)               /* and in each of the others */
+#define PATIENCE_MS 1000                               /* then a device that owes us something is asked for its status */
+
+_Static_assert(PORT_SLOTS <= VIRTQUEUE_SIZE, "each request that the kernel can have out has a tag");
+_Static_assert(FIRST + 2 * OTHERS >= VIRTQUEUE_SIZE && 2048 + FIRST * TABLE_BYTES <= PAGE, "so many tables fit");
+
+/* A request's bytes that the device reads and writes, beside its segments. */
+struct envelope {
+    struct virtio_blk_outhdr header;
+    volatile uint8_t status;
+    uint8_t pad[15];
+};
+
+_Static_assert(VIRTQUEUE_BYTES == 1024 && VIRTQUEUE_SIZE * sizeof(struct envelope) == 1024, "page 0 is laid out so");
+
+static union {
+    uint8_t byte[PAGES][PAGE];
+    struct {
+        uint8_t queue[VIRTQUEUE_BYTES];
+        struct envelope envelope[VIRTQUEUE_SIZE];
+    };
+} memory __attribute__((aligned(PAGE)));
+
+static struct {
+    const char *name;
+    struct virtio device;
+    struct virtqueue queue;
+    unsigned long page[PAGES];        /* where the device finds ours */
+    int port;
+    const volatile struct port_ring *ring;
+    uint32_t taken;                   /* of ring->head */
+    uint32_t id[VIRTQUEUE_SIZE];      /* of the request under a tag */
+    bool gone;                        /* the device */
+} s;
+
+/* ---- words for the console, without stdio's frames ---- */
+
+static void say(const char *what, const char *why) {
+    char line[128] = "blockd: ";
+    const char *parts[] = {s.name, ": ", what, why ? ": " : "", why ? why : "", "\n"};
+    size_t n = strlen(line);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        for (const char *p = parts[i]; *p && n < sizeof line; p++) line[n++] = *p;
+    (void)!write(2, line, n);
+}
+
+static _Noreturn void fail(const char *what) {
+    say(what, errno ? strerror(errno) : NULL);
+    _exit(1);
+}
+
+static void lock_everything(void) {
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) fail("cannot be locked into memory");
+}
+
+/* ---- requests to the device ---- */
+
+static struct vring_desc *table_of(unsigned tag, uint64_t *at) {
+    unsigned page = tag < FIRST ? 0 : 1 + (tag - FIRST) / OTHERS;
+    unsigned offset = tag < FIRST ? 2048 + tag * TABLE_BYTES : (tag - FIRST) % OTHERS * TABLE_BYTES;
+    *at = s.page[page] + offset;
+    return (struct vring_desc *)(memory.byte[page] + offset);
+}
+
+static unsigned free_tag(void) {
+    return (unsigned)__builtin_ctz(~s.queue.out);
+}
+
+static void put_request(const volatile struct port_request *r) {
+    unsigned tag = free_tag(), n = r->segments;
+    uint64_t at, envelope = s.page[0] + VIRTQUEUE_BYTES + tag * sizeof(struct envelope);
+    struct vring_desc *d = table_of(tag, &at);
+    struct envelope *e = &memory.envelope[tag];
+    bool write = r->write;
+    e->header = (struct virtio_blk_outhdr){.type = write ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN, .sector = r->sector};
+    e->status = VIRTIO_BLK_S_IOERR; /* until the device says otherwise */
+    d[0] = (struct vring_desc){.addr = envelope, .len = sizeof e->header, .flags = VRING_DESC_F_NEXT, .next = 1};
+    for (unsigned i = 0; i < n; i++)
+        d[i + 1] = (struct vring_desc){
+            .addr = r->segment[i].addr, .len = r->segment[i].len, .next = (uint16_t)(i + 2),
+            .flags = (uint16_t)(VRING_DESC_F_NEXT | (write ? 0 : VRING_DESC_F_WRITE)),
+        };
+    d[n + 1] = (struct vring_desc){.addr = envelope + offsetof(struct envelope, status), .len = 1, .flags = VRING_DESC_F_WRITE};
+    s.id[tag] = r->id;
+    virtqueue_put(&s.queue, tag, at, (uint32_t)((n + 2) * sizeof *d));
+}
+
+static void take_requests(void) {
+    uint32_t head;
+    if (read(s.port, &head, sizeof head) != sizeof head) fail("cannot read the port");
+    if (head == s.taken) return;
+    for (; s.taken != head; s.taken++) put_request(&s.ring->slot[s.taken % PORT_SLOTS]);
+    virtqueue_kick(&s.queue);
+}
+
+/* ---- answers to the kernel ---- */
+
+static void answer(const struct port_answer *answers, size_t n) {
+    size_t bytes = n * sizeof *answers;
+    if (n && write(s.port, answers, bytes) != (ssize_t)bytes) fail("the kernel refuses an answer");
+}
+
+static void take_results(void) {
+    struct port_answer answers[VIRTQUEUE_SIZE];
+    size_t n = 0;
+    int tag;
+    while (n < VIRTQUEUE_SIZE && (tag = virtqueue_take(&s.queue)) != VIRTQUEUE_NONE) {
+        if (tag == VIRTQUEUE_BROKEN) {
+            s.gone = true;
+            break;
+        }
+        bool good = memory.envelope[tag].status == VIRTIO_BLK_S_OK;
+        answers[n++] = (struct port_answer){.id = s.id[tag], .error = good ? 0 : EIO};
+    }
+    answer(answers, n);
+}
+
+/* One answer of ENODEV ends every request, and the disk. */
+static _Noreturn void give_up(void) {
+    uint32_t out = s.queue.out;
+    say("the device has gone", NULL);
+    if (out) answer(&(struct port_answer){.id = s.id[__builtin_ctz(out)], .error = ENODEV}, 1);
+    _exit(1);
+}
+
+/* ---- the server ---- */
+
+static void start_device(const char *address) {
+    uint64_t agreed;
+    if (virtio_open(&s.device, address, VIRTIO_ID_BLOCK, 0, 1ul << VIRTIO_BLK_F_FLUSH | 1ul << VIRTIO_BLK_F_SEG_MAX, &agreed) != 0)
+        fail(address);
+    const volatile struct virtio_blk_config *c = (const volatile void *)s.device.device;
+    errno = ENOTSUP;
+    if (agreed >> VIRTIO_BLK_F_SEG_MAX & 1 && c->seg_max < PORT_SEGMENTS) fail("it takes too few segments");
+    if (syscall(SYS_dma_pin, s.device.file, &memory, sizeof memory, s.page) != 0) fail("no memory for the device");
+    if (virtio_queue(&s.device, 0, memory.queue, s.page[0], &s.queue) != 0) fail("no queue");
+    if (virtio_go(&s.device) != 0) fail("it cannot start");
+}
+
+static void open_port(void) {
+    const volatile struct virtio_blk_config *c = (const volatile void *)s.device.device;
+    s.port = (int)syscall(1800, s.name, c->capacity);
+    if (s.port < 0) fail("port");
+    s.ring = mmap(NULL, PORT_RING_SIZE, PROT_READ, MAP_SHARED, s.port, 0);
+    if (s.ring == MAP_FAILED) fail("ring");
+}
+
+/* A wake-up for no reason costs a look at both rings, and is right: what poll says is only why we woke. */
+static _Noreturn void serve(const char *address) {
+    uint32_t count;
+    lock_everything(); /* a child of fork has no locks */
+    start_device(address);
+    open_port();
+    struct pollfd p[2] = {{.fd = s.device.file, .events = POLLIN}, {.fd = s.port, .events = POLLIN}};
+    for (;;) {
+        if (poll(p, 2, s.queue.out ? PATIENCE_MS : -1) < 0 && errno != EINTR) fail("poll");
+        if (p[0].revents & POLLIN && read(s.device.file, &count, sizeof count) != sizeof count) fail("cannot hear the device");
+        take_results();
+        if (s.gone || virtio_failed(&s.device)) give_up();
+        if (p[1].revents & POLLIN) take_requests();
+    }
+}
+
+/* ---- the supervisor ---- */
+
+static int wait_for(pid_t server) {
+    int status;
+    while (waitpid(server, &status, 0) < 0)
+        if (errno != EINTR) fail("wait");
+    return status;
+}
+
+int main(int argc, char **argv) {
+    s.name = "usage";
+    if (argc != 3) fail("blockd ADDRESS NAME, as in blockd 00:03.0 vda");
+    s.name = argv[2];
+    lock_everything();
+    int keep = (int)syscall(1800, s.name, 0ul);
+    if (keep < 0) fail("port");
+    for (;;) {
+        pid_t server = fork();
+        if (server == 0) serve(argv[1]);
+        if (server < 0) fail("fork");
+        int status = wait_for(server);
+        if (!WIFSIGNALED(status)) return WEXITSTATUS(status);
+        say("the server was killed, another one takes over", NULL);
+    }
+}
