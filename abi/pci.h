@@ -19,7 +19,7 @@
  * is not made of whole pages. What lies beyond 4 GiB of a BAR cannot be mapped.
  *
  * A new file's position is PCI_INTERRUPTS, and reading does not move it: read(fd, &count, 4) waits until an interrupt has come
- * that no read has seen (O_NONBLOCK: EAGAIN), and gives the count of all so far, modulo 2^32: what changes is what counts. poll: POLLIN
+ * that no read has seen (O_NONBLOCK: EAGAIN), and gives the count of all so far, modulo 2^32: its changes tell. poll: POLLIN
  * when read would not wait. EINVAL: fewer than 4 bytes, or a function without MSI-X.
  *
  * long dma_pin(int fd, void *addr, size_t len, unsigned long paddr[]), call 1801: pins own memory for the device and

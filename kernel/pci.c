@@ -70,7 +70,8 @@ static void find_bars(struct pci_function *f) {
         } else if (mask) {
             mask |= 0xfffffffful << 32;
         }
-        if (start && mask && start <= PHYSICAL_MAX && ~mask < PHYSICAL_MAX - start) f->bar[n] = (struct pci_bar){.start = start, .size = ~mask + 1};
+        bool sane = start && mask && start <= PHYSICAL_MAX && ~mask < PHYSICAL_MAX - start;
+        if (sane) f->bar[n] = (struct pci_bar){.start = start, .size = ~mask + 1};
     }
 }
 

@@ -62,10 +62,11 @@ static void stop(void) {
 
 static void put(unsigned tag, unsigned type, uint64_t sector) {
     struct vring_desc *d = m->table[tag];
+    uint16_t flags = (uint16_t)(VRING_DESC_F_NEXT | (type == VIRTIO_BLK_T_IN ? VRING_DESC_F_WRITE : 0));
     m->header[tag] = (struct virtio_blk_outhdr){.type = type, .sector = sector};
     m->status[tag] = 0x55;
     d[0] = (struct vring_desc){at[0] + offsetof(struct memory, header[tag]), sizeof m->header[0], VRING_DESC_F_NEXT, 1};
-    d[1] = (struct vring_desc){at[2 + tag], PG, (uint16_t)(VRING_DESC_F_NEXT | (type == VIRTIO_BLK_T_IN ? VRING_DESC_F_WRITE : 0)), 2};
+    d[1] = (struct vring_desc){at[2 + tag], PG, flags, 2};
     d[2] = (struct vring_desc){at[0] + offsetof(struct memory, status[tag]), 1, VRING_DESC_F_WRITE, 0};
     virtqueue_put(&queue, tag, at[1] + tag * sizeof m->table[0], sizeof m->table[0]);
 }
