@@ -182,7 +182,7 @@ static void start_device(const char *address) {
 
 static void open_port(void) {
     const volatile struct virtio_blk_config *c = (const volatile void *)s.device.device;
-    s.port = (int)syscall(1800, s.name, c->capacity);
+    s.port = (int)syscall(SYS_port_open, s.name, c->capacity);
     if (s.port < 0) fail("port");
     s.ring = mmap(NULL, PORT_RING_SIZE, PROT_READ, MAP_SHARED, s.port, 0);
     if (s.ring == MAP_FAILED) fail("ring");
@@ -218,7 +218,7 @@ int main(int argc, char **argv) {
     if (argc != 3) fail("blockd ADDRESS NAME, as in blockd 00:03.0 vda");
     s.name = argv[2];
     lock_everything();
-    int keep = (int)syscall(1800, s.name, 0ul);
+    int keep = (int)syscall(SYS_port_open, s.name, 0ul);
     if (keep < 0) fail("port");
     for (;;) {
         pid_t server = fork();
