@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/swap.h>
 #include <sys/sysctl.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -34,6 +35,14 @@ int sysinfo(struct sysinfo *to) {
 
 int sysctlbyname(const char *name, void *old, size_t *oldlen, const void *new, size_t newlen) {
     return (int)sys(sysctlbyname, name, strlen(name), old, oldlen, new, newlen);
+}
+
+int swapon(const char *path, int flags) {
+    return (int)sys(swapon, path, flags);
+}
+
+int swapoff(const char *path) {
+    return (int)sys(swapoff, path);
 }
 
 int get_nprocs(void) {

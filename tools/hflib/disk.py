@@ -5,26 +5,14 @@
 A disk is a raw image; one made here is sparse, so its size costs nothing until it is written.
 """
 
-import os
-
 FIRST = 3  # PCI device number; 0 is the host bridge, 1 the display
 
 
-def make(sizes, scratch):
-    """Empty images of so many bytes each -> their paths."""
-    paths = []
-    for i, size in enumerate(sizes):
-        path = os.path.join(scratch, f"disk{i}")
-        with open(path, "wb") as f:
-            f.truncate(size)
-        paths.append(path)
-    return paths
-
-
-def size(text):
-    """Bytes, from a number with K, M or G."""
-    scale = {"K": 10, "M": 20, "G": 30}.get(text[-1:].upper())
-    return int(text[:-1]) << scale if scale else int(text)
+def make(path, size):
+    """An empty image of so many bytes -> its path."""
+    with open(path, "wb") as f:
+        f.truncate(size)
+    return path
 
 
 def address(number):
@@ -36,6 +24,7 @@ def arguments(paths):
     """QEMU's words for these images."""
     words = []
     for i, path in enumerate(paths):
-        words += ["-drive", f"if=none,id=disk{i},format=raw,file={path}",
+        name = path.replace(",", ",,")  # as QEMU's options have it
+        words += ["-drive", f"if=none,id=disk{i},format=raw,cache=unsafe,file={name}",
                   "-device", f"virtio-blk-pci,drive=disk{i},disable-legacy=on,addr={FIRST + i:#x}"]
     return words
