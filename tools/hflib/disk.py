@@ -25,6 +25,6 @@ def arguments(paths):
     words = []
     for i, path in enumerate(paths):
         name = path.replace(",", ",,")  # as QEMU's options have it
-        words += ["-drive", f"if=none,id=disk{i},format=raw,cache=unsafe,file={name}",
+        words += ["-drive", f"if=none,id=disk{i},format=raw,file={name}",
                   "-device", f"virtio-blk-pci,drive=disk{i},disable-legacy=on,addr={FIRST + i:#x}"]
     return words
