@@ -9,7 +9,8 @@
  *                             turns, at each `pause` below and whenever one has nothing to do: what shootdowns and
  *                             longer paths cost is counted, what real overlap costs is not
  *     threads waits           without: the CPUs really run at once. How often a thread slept for a lock of the
- *                             kernel, interrupted other CPUs, or did not have to
+ *                             kernel, turned in a loop until one was free (some 4 instructions each), interrupted
+ *                             other CPUs, or did not have to
  *     threads latency         under -icount, one CPU: from the wake-up to the thread's next instruction in ring 3
  *
  * A CPU that waits for a spinlock of another's executes instructions too: so a row that stays the same is good twice.
@@ -29,8 +30,9 @@
 
 #define PAGE 4096ul
 #define MOST 4
-#define OPS  512ul
 #define RW   (PROT_READ | PROT_WRITE)
+
+static uint64_t ops = 512; /* of each kind, by each thread */
 
 static inline uint64_t counter(void) {
     uint32_t lo, hi;
@@ -61,23 +63,25 @@ static void take_turns(void) {
     __builtin_ia32_pause();
 }
 
-/* ---- the operations: each OPS times, on memory of the thread's own ---- */
+/* ---- the operations: each `ops` times, on memory of the thread's own ---- */
 
 static void fault(char *p) {
-    for (uint64_t i = 0; i < OPS; i++, take_turns()) p[i * PAGE] = 1;
+    for (uint64_t i = 0; i < ops; i++, take_turns()) p[i * PAGE] = 1;
 }
 
 static void lock_fresh(char *p) {
-    for (uint64_t i = 0; i < OPS; i++, take_turns()) must(mlock(p + i * PAGE, PAGE) == 0, "mlock");
+    for (uint64_t i = 0; i < ops; i++, take_turns()) must(mlock(p + i * PAGE, PAGE) == 0, "mlock");
 }
 
+/* Amid the memory, which may or may not be one region with other threads': both ends are split off, then merged. */
 static void lock_unlock(char *p) {
-    for (uint64_t i = 0; i < OPS; i++, take_turns()) must((i & 1 ? munlock(p, 8 * PAGE) : mlock(p, 8 * PAGE)) == 0, "lock");
+    p += 8 * PAGE;
+    for (uint64_t i = 0; i < ops; i++, take_turns()) must((i & 1 ? munlock(p, 8 * PAGE) : mlock(p, 8 * PAGE)) == 0, "lock");
 }
 
 static void map_touch_unmap(char *p) {
     (void)p;
-    for (uint64_t i = 0; i < OPS; i++, take_turns()) {
+    for (uint64_t i = 0; i < ops; i++, take_turns()) {
         char *q = map(4);
         for (int n = 0; n < 4; n++) q[n * 4096] = 1;
         must(munmap(q, 4 * PAGE) == 0, "munmap");
@@ -112,16 +116,16 @@ static void go_to(int cpu) {
 
 static void *worker(void *arg) {
     go_to((int)(long)arg);
-    char *p = map(OPS);
+    char *p = map(ops);
     pthread_barrier_wait(&meeting->begin);
     meeting->run(p);
     pthread_barrier_wait(&meeting->end);
-    munmap(p, OPS * PAGE);
+    munmap(p, ops * PAGE);
     return NULL;
 }
 
-enum { INSTRUCTIONS, WAITS, SHOOTDOWNS, INTERRUPTED, LAZY, FIGURES };
-static const char *const figure_knobs[FIGURES] = {NULL, "kern.lock_waits", "vm.stats.tlb_shootdowns",
+enum { INSTRUCTIONS, WAITS, SPINS, SHOOTDOWNS, INTERRUPTED, LAZY, FIGURES };
+static const char *const figure_knobs[FIGURES] = {NULL, "kern.lock_waits", "kern.lock_spins", "vm.stats.tlb_shootdowns",
                                                   "vm.stats.tlb_interrupted", "vm.stats.tlb_lazy"};
 
 static void read_figures(uint64_t *f) {
@@ -165,7 +169,7 @@ static void count_instructions(void) {
             printf("%-28s %-14s", operations[o].name, spaces ? "own spaces" : "one space");
             for (int n = 1; n <= MOST; n++) {
                 measure(&operations[o], n, spaces, cost);
-                each[n] = cost[INSTRUCTIONS] / (OPS * (uint64_t)n);
+                each[n] = cost[INSTRUCTIONS] / (ops * (uint64_t)n);
                 printf(" %8lu", each[n]);
             }
             printf("   %+ld %%\n", ((long)each[MOST] - (long)each[1]) * 100 / (long)each[1]);
@@ -174,14 +178,14 @@ static void count_instructions(void) {
 }
 
 static void count_waits(void) {
-    printf("%-28s %-14s %8s %8s %8s %8s %8s\n", "for 1000 operations", "", "threads", "waits", "shot", "CPUs", "lazy");
+    printf("%-28s %-14s %8s %8s %8s %8s %8s %8s\n", "for 1000 operations", "", "threads", "waits", "spins", "shot", "CPUs", "lazy");
     for (size_t o = 0; o < sizeof operations / sizeof operations[0]; o++) {
         for (int spaces = 0; spaces < 2; spaces++) {
             for (int n = 1; n <= MOST; n++) {
                 uint64_t cost[FIGURES];
                 measure(&operations[o], n, spaces, cost);
                 printf("%-28s %-14s %8d", operations[o].name, spaces ? "own spaces" : "one space", n);
-                for (int f = WAITS; f < FIGURES; f++) printf(" %8lu", cost[f] * 1000 / (OPS * (uint64_t)n));
+                for (int f = WAITS; f < FIGURES; f++) printf(" %8lu", cost[f] * 1000 / (ops * (uint64_t)n));
                 printf("\n");
             }
         }
@@ -285,6 +289,9 @@ int main(int argc, char **argv) {
     must(meeting != MAP_FAILED, "mmap");
     if (strcmp(what, "latency") == 0) latencies();
     else if (strcmp(what, "instructions") == 0) count_instructions();
-    else count_waits();
+    else {
+        ops = 2048; /* threads that come and go wait for locks too */
+        count_waits();
+    }
     return 0;
 }

@@ -283,6 +283,7 @@ const struct knob knobs[] = {
     {"hw.ncpu", N(get_ncpu)},
     {"kern.ostype", T(ostype)},
     {"kern.lock_waits", N(sync_contended)},
+    {"kern.lock_spins", N(sync_spins)},
     {"kern.threads", N(get_threads)},
     {"kern.processes", N(get_processes)},
     {"kern.files", N(files_live)},

@@ -4,10 +4,15 @@
  *
  * The locks of kernel/sync.h over the scheduler.
  *
- * A sleeping lock is handed over: whoever unlocks gives it to the next waiter before that thread even runs.
- * So nobody overtakes, and no wake-up can be lost. Next is the most urgent, among equals the first that
- * came. Readers of an rwlock go in as long as the most urgent waiter is a reader: a writer waits for those
- * that were there before it, and for more urgent ones.
+ * Who finds a sleeping lock taken waits awake for a moment if its holder is at work on another CPU, and then
+ * asleep. Unlocking wakes the next waiter: the most urgent, among equals the first that came. To a real-time
+ * thread the lock is handed over at once, so that no lesser one overtakes it. Any other has to take the lock
+ * when it is there, and may be overtaken once; then it is handed the lock too. Handing over always would be
+ * simpler, but once two threads that use a lock often had met, each would find it with the other, who is just
+ * being woken, and go to sleep: every time from then on (a convoy: Blasgen and others, 1979).
+ *
+ * Readers of an rwlock go in as long as the most urgent waiter is a reader: a writer waits for those that were
+ * there before it, and for more urgent ones.
  *
  * LOCKING  a sleeping lock's guard is a spinlock around its few words; cond.guard before mutex.guard.
  *          Each call tells kernel/lockdep.c, which is nothing in ordinary kernels; the guards are a class of their own.
@@ -30,12 +35,32 @@ void spin_init(struct spinlock *l, const char *name) {
     *l = (struct spinlock){.name = name};
 }
 
+static uint64_t waits, spins;
+
+uint64_t sync_contended(void) {
+    return __atomic_load_n(&waits, __ATOMIC_RELAXED);
+}
+
+uint64_t sync_spins(void) {
+    return __atomic_load_n(&spins, __ATOMIC_RELAXED);
+}
+
+static void count_spins(uint64_t n) {
+    __atomic_add_fetch(&spins, n, __ATOMIC_RELAXED);
+}
+
+static __attribute__((noinline)) void spin_for(struct spinlock *l, const struct cpu *cpu) {
+    uint64_t turns = 0;
+    do {
+        if (l->owner == cpu) panic("spinlock %s taken twice", l->name);
+        for (; __atomic_load_n(&l->held, __ATOMIC_RELAXED); turns++) __builtin_ia32_pause();
+    } while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE));
+    count_spins(turns);
+}
+
 static inline void acquire(struct spinlock *l) {
     struct cpu *cpu = cpu_this();
-    while (__builtin_expect(__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE), 0)) {
-        if (l->owner == cpu) panic("spinlock %s taken twice", l->name);
-        while (__atomic_load_n(&l->held, __ATOMIC_RELAXED)) __builtin_ia32_pause();
-    }
+    if (__builtin_expect(__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE), 0)) spin_for(l, cpu);
     l->owner = cpu;
 }
 
@@ -87,20 +112,10 @@ void spin_unlock_irq(struct spinlock *l, uint64_t saved) {
     preempt_enable();
 }
 
-/* ---- mutex ---- */
+/* ---- waiting for a sleeping lock ---- */
 
-void mutex_init(struct mutex *m, const char *name) {
-    *m = (struct mutex){.name = name};
-    spin_init(&m->guard, "guard");
-}
-
-/* ---- waiters ---- */
-
-static uint64_t waits;
-
-uint64_t sync_contended(void) {
-    return __atomic_load_n(&waits, __ATOMIC_RELAXED);
-}
+#define SPIN_LOOKS  100 /* together about what falling asleep and being woken costs */
+#define SPIN_PAUSES 8
 
 /* The most urgent waiter, the first among equals. */
 static struct thread *most_urgent(const struct waitlist *l) {
@@ -115,23 +130,79 @@ static int top_of(const struct waitlist *l) {
     return t ? t->priority : -1;
 }
 
-static void sleep_for(struct waitlist *l, struct spinlock *guard, struct pi *pi, struct thread *owner) {
+/* A lock is handed to who is real-time, and to who has been woken for it before and came too late. */
+static bool has_claim(const struct thread *t) {
+    return t->wait_claims || t->priority > PRIORITY_OTHER;
+}
+
+/* How long one thread has been waiting for one lock. */
+struct patience {
+    unsigned looks;
+    bool slept;
+};
+
+/* Is the lock likely to be free before we were asleep? Real-time threads queue at once: there, order counts. */
+static bool worth_spinning(const struct patience *p, const struct thread *owner) {
+    if (p->looks >= SPIN_LOOKS || current()->priority > PRIORITY_OTHER) return false;
+    return owner ? __atomic_load_n(&owner->state, __ATOMIC_RELAXED) == THREAD_RUNNING : cpu_count() > 1;
+}
+
+/* Wait for a change: true, the lock has been handed to us; false, look again. The guard is held, and let go meanwhile. */
+static bool bide(struct patience *p, struct spinlock *guard, struct waitlist *l, struct pi *pi, struct thread *owner)
+    REQUIRES(guard) {
+    if (worth_spinning(p, owner)) {
+        p->looks++;
+        spin_unlock(guard);
+        for (int i = 0; i < SPIN_PAUSES; i++) __builtin_ia32_pause();
+        count_spins(SPIN_PAUSES);
+        spin_lock(guard);
+        return false;
+    }
+    struct thread *t = current();
+    t->wait_claims = p->slept;
+    t->wait_granted = false;
     __atomic_add_fetch(&waits, 1, __ATOMIC_RELAXED);
     pi_wait(pi, owner);
     sched_sleep(l, guard, NO_DEADLINE, false);
+    *p = (struct patience){.slept = true};
+    return t->wait_granted;
+}
+
+/* It waits no more: the lock is its own (granted), or it may try. */
+static void wake_waiter(struct waitlist *l, struct pi *pi, struct thread *t, bool granted) {
+    waitlist_remove(l, t);
+    t->wait_granted = granted;
+    pi_pass(pi, t, granted && !t->wait_shared ? top_of(l) : -1);
+    sched_wake(t); /* it goes no further than the guard, which is ours */
+}
+
+/* ---- mutex ---- */
+
+void mutex_init(struct mutex *m, const char *name) {
+    *m = (struct mutex){.name = name};
+    spin_init(&m->guard, "guard");
+}
+
+static void mutex_taken(struct mutex *m) REQUIRES(&m->guard) {
+    m->owner = current();
+    if (__builtin_expect(m->waiters.head != NULL, 0)) pi_pass(&m->pi, m->owner, top_of(&m->waiters));
+}
+
+static void mutex_wait(struct mutex *m) REQUIRES(&m->guard) {
+    struct patience p = {0};
+    if (m->owner == current()) panic("mutex %s taken twice", m->name);
+    current()->wait_shared = false;
+    while (m->owner)
+        if (bide(&p, &m->guard, &m->waiters, &m->pi, m->owner)) return;
+    mutex_taken(m);
 }
 
 static void lock_mutex(struct mutex *m, unsigned how) {
     might_sleep();
     lockdep_take(m->name, LOCK_SLEEP, how);
     spin_lock(&m->guard);
-    if (!m->owner) {
-        m->owner = current();
-    } else {
-        if (m->owner == current()) panic("mutex %s taken twice", m->name);
-        sleep_for(&m->waiters, &m->guard, &m->pi, m->owner);
-        ASSERT(m->owner == current());
-    }
+    if (m->owner) mutex_wait(m);
+    else mutex_taken(m);
     spin_unlock(&m->guard);
 }
 
@@ -142,25 +213,25 @@ void mutex_lock(struct mutex *m) {
 bool mutex_trylock(struct mutex *m) {
     spin_lock(&m->guard);
     bool taken = !m->owner;
-    if (taken) m->owner = current();
+    if (taken) mutex_taken(m);
     spin_unlock(&m->guard);
     if (taken) lockdep_take(m->name, LOCK_SLEEP, LOCK_TRY);
     return taken;
 }
 
-/* It is next's from now on. Asleep until it has been passed the inheritance too: it cannot unlock before. */
-static void mutex_pass(struct mutex *m, struct thread *next) {
-    waitlist_remove(&m->waiters, next);
-    pi_pass(&m->pi, next, top_of(&m->waiters));
-    sched_wake(next);
+static void mutex_pass(struct mutex *m) REQUIRES(&m->guard) {
+    struct thread *next = most_urgent(&m->waiters);
+    bool granted = has_claim(next);
+    if (granted) m->owner = next;
+    wake_waiter(&m->waiters, &m->pi, next, granted);
 }
 
 void mutex_unlock(struct mutex *m) {
     lockdep_release(m->name, LOCK_SLEEP);
     spin_lock(&m->guard);
     ASSERT(m->owner == current());
-    m->owner = most_urgent(&m->waiters);
-    if (__builtin_expect(m->owner != NULL, 0)) mutex_pass(m, m->owner);
+    m->owner = NULL;
+    if (__builtin_expect(m->waiters.head != NULL, 0)) mutex_pass(m);
     spin_unlock(&m->guard);
 }
 
@@ -175,20 +246,35 @@ void rw_init(struct rwlock *l, const char *name) {
     spin_init(&l->guard, "guard");
 }
 
-static void rw_sleep(struct rwlock *l, bool shared) {
-    current()->wait_shared = shared;
-    sleep_for(&l->waiters, &l->guard, &l->pi, l->writer);
+/* Must a newcomer wait? A reader does so for writers that wait. */
+static inline bool rw_busy(const struct rwlock *l, bool shared) REQUIRES(&l->guard) {
+    return l->writer || (l->readers && (!shared || l->waiters.head));
 }
 
-/* The lock has been let go: let in whoever may be in now, the most urgent first. */
+/* Wait until it is ours or free for us: true, it is ours already. */
+static bool rw_wait(struct rwlock *l, bool shared) REQUIRES(&l->guard) {
+    struct patience p = {0};
+    if (l->writer == current()) panic("rwlock %s taken twice", l->name);
+    current()->wait_shared = shared;
+    while (rw_busy(l, shared))
+        if (bide(&p, &l->guard, &l->waiters, &l->pi, l->writer)) return true;
+    return false;
+}
+
+/*
+ * The lock has been let go: let in whoever may be in now, the most urgent first; a writer, or readers up to the next
+ * writer.
+ */
 static void rw_pass_locked(struct rwlock *l) REQUIRES(&l->guard) {
     struct thread *t;
-    while (!l->writer && (t = most_urgent(&l->waiters)) && (t->wait_shared || !l->readers)) {
-        if (t->wait_shared) l->readers++;
-        else l->writer = t;
-        waitlist_remove(&l->waiters, t);
-        pi_pass(&l->pi, t, l->writer ? top_of(&l->waiters) : -1);
-        sched_wake(t);
+    bool readers = l->readers;
+    while (!l->writer && (t = most_urgent(&l->waiters)) && (t->wait_shared || !readers)) {
+        bool granted = has_claim(t);
+        if (granted && t->wait_shared) l->readers++;
+        else if (granted) l->writer = t;
+        wake_waiter(&l->waiters, &l->pi, t, granted);
+        if (!t->wait_shared) return;
+        readers = true;
     }
 }
 
@@ -196,9 +282,7 @@ void rw_lock_shared(struct rwlock *l) {
     might_sleep();
     lockdep_take(l->name, LOCK_SLEEP, 0);
     spin_lock(&l->guard);
-    if (l->writer == current()) panic("rwlock %s: its writer reads", l->name);
-    if (l->writer || l->waiters.head) rw_sleep(l, true);
-    else l->readers++;
+    if (!rw_busy(l, true) || !rw_wait(l, true)) l->readers++;
     spin_unlock(&l->guard);
 }
 
@@ -214,9 +298,10 @@ static void lock_exclusive(struct rwlock *l, unsigned how) {
     might_sleep();
     lockdep_take(l->name, LOCK_SLEEP, how);
     spin_lock(&l->guard);
-    if (l->writer == current()) panic("rwlock %s taken twice", l->name);
-    if (l->writer || l->readers) rw_sleep(l, false);
-    else l->writer = current();
+    if (!rw_busy(l, false) || !rw_wait(l, false)) {
+        l->writer = current();
+        if (__builtin_expect(l->waiters.head != NULL, 0)) pi_pass(&l->pi, l->writer, top_of(&l->waiters));
+    }
     spin_unlock(&l->guard);
 }
 

@@ -6,8 +6,8 @@
  *
  *   spinlock   short sections that never sleep; preemption is off while held. Not for data that an
  *              interrupt handler touches: those take spin_lock_irq, which also disables interrupts.
- *   mutex      sleeping, one owner; the most urgent waiter is next, the first among equals. The owner
- *              inherits its priority meanwhile (kernel/pi.h).
+ *   mutex      sleeping, one owner; the most urgent waiter is next, the first among equals (time-shared ones
+ *              may be overtaken once). The owner inherits its priority meanwhile (kernel/pi.h).
  *   rwlock     sleeping, shared or exclusive; writers do not starve. A writer inherits like a mutex's owner.
  *   cond       a condition to sleep on, its predicate guarded by a mutex.
  *
@@ -107,6 +107,8 @@ static inline void rw_assert(const struct rwlock *l) ASSERTS(l) {
 
 /* Times that a thread had to sleep for a mutex or an rwlock, since boot. */
 uint64_t sync_contended(void);
+/* Turns of the loops in which CPUs waited for a lock awake (a spinlock, or a sleeping one soon to be free). */
+uint64_t sync_spins(void);
 
 /*
  * For a lock whose like (of the same name) the caller holds already. It has an order among them, which a comment

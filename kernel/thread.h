@@ -56,6 +56,8 @@ struct thread {
     bool kill_only;                 /* -: what interrupts it is ATTENTION_KILL alone */
     bool waiting;                   /* G: on a waitlist */
     bool wait_shared;               /* G: for an rwlock, shared */
+    bool wait_claims;               /* G: it came too late once; the lock is to be handed to it */
+    bool wait_granted;              /* G: it has been */
     uint32_t attention;             /* ATTENTION_*: something to do before ring 3. Set atomically, by anyone under P */
     struct process *process;        /* -: NULL for a kernel thread */
     struct space *space;            /* -: what the CPU must have loaded while it runs; NULL: any */
