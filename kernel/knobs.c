@@ -36,6 +36,7 @@
  *
  *   kern.ostype                     T    "Holdfast"
  *   kern.lock_waits                 N    times that a thread had to sleep for a lock of the kernel, since boot
+ *   kern.lock_spins                 N    turns of the loops in which a CPU waited for one awake, since boot
  *   kern.threads .processes .files  N    that exist (idle threads, zombies included)
  *
  *   debug.audit                     N    reading runs the auditor (I1-I6): 0 all holds, 1 something is broken
