@@ -17,6 +17,7 @@ void range_init(struct range_locks *rl) {
     mutex_init(&rl->mutex, "range list");
     cond_init(&rl->released, "range released");
     LIST_INIT(&rl->holds);
+    rl->waiting = 0;
     rl->hook = NULL;
     rl->hook_arg = NULL;
 }
@@ -38,7 +39,9 @@ void range_lock(struct range_locks *rl, struct range_hold *h, vaddr_t start, vad
     race_point(RACE_RANGE);
     mutex_lock(&rl->mutex);
     enter(rl, h, start, end);
+    rl->waiting++;
     while (blocked(h)) cond_wait(&rl->released, &rl->mutex);
+    rl->waiting--;
     h->held = true;
     mutex_unlock(&rl->mutex);
 }
@@ -57,7 +60,7 @@ void range_unlock(struct range_locks *rl, struct range_hold *h) {
     ASSERT(h->held);
     h->held = false;
     LIST_REMOVE(h, link);
-    cond_broadcast(&rl->released);
+    if (rl->waiting) cond_broadcast(&rl->released);
     void (*hook)(void *) = rl->hook;
     void *arg = rl->hook_arg;
     mutex_unlock(&rl->mutex);

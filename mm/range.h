@@ -30,6 +30,7 @@ struct range_hold {
 struct range_locks {
     struct mutex mutex;
     struct cond released;
+    unsigned waiting;              /* for it */
     LIST_HEAD(, range_hold) holds; /* newest first */
     void (*hook)(void *);          /* called after a release; see space_on_release() */
     void *hook_arg;
