@@ -50,6 +50,7 @@
  *   debug.aio.step                  N w  n: let n slices go under hold 1; reads as what is left
  *
  *   debug.port.hold                 N w  1: no request is given to a block device's server; 0: go on
+ *   debug.port.step                 N w  n: let n requests go under the hold; reads as what is left
  *   debug.port.requests             N    requests to block devices that have not ended
  *
  *   debug.ipi.reach                 N    reading calls each CPU: how many came by
@@ -300,6 +301,7 @@ const struct knob knobs[] = {
     {"debug.aio.hold", NW(get_hold, set_hold)},
     {"debug.aio.step", NW(aio_steps, set_steps)},
     {"debug.port.hold", NW(ports_get_hold, ports_set_hold)},
+    {"debug.port.step", NW(ports_get_steps, ports_set_steps)},
     {"debug.port.requests", N(ports_unfinished)},
     {"debug.ipi.reach", N(get_reach)},
     {"debug.ipi.calls", N(ipi_calls)},

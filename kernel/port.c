@@ -43,7 +43,7 @@ struct server {
 
 struct mutex ports_lock;
 static struct port ports[PORTS];
-static uint32_t hold;             /* atomic */
+static uint32_t hold, steps;      /* atomic: nothing goes to a server; but so many requests */
 
 /* Requests of devices that are gone, and the thread that ends them. */
 static struct waitq lost_q;
@@ -71,10 +71,17 @@ static void put_locked(struct port *p, const struct backing_request *rq) REQUIRE
     __atomic_store_n((uint32_t *)frame_addr(p->server->frame[0]), p->head, __ATOMIC_RELEASE);
 }
 
+static bool may_go(void) {
+    uint32_t left = steps;
+    if (!hold) return true;
+    while (left && !__atomic_compare_exchange_n(&steps, &left, left - 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+    return left;
+}
+
 /* As many as fit, if somebody serves. True: the server has something to look at. */
 static bool fill_locked(struct port *p) REQUIRES(&p->q.lock) {
     uint32_t before = p->head;
-    while (p->server && !hold && p->out < PORT_SLOTS && !STAILQ_EMPTY(&p->waiting)) {
+    while (p->server && p->out < PORT_SLOTS && !STAILQ_EMPTY(&p->waiting) && may_go()) {
         struct backing_request *rq = STAILQ_FIRST(&p->waiting);
         STAILQ_REMOVE_HEAD(&p->waiting, link);
         STAILQ_INSERT_TAIL(&p->sent, rq, link);
@@ -440,9 +447,23 @@ uint64_t ports_get_hold(void) {
     return hold;
 }
 
+uint64_t ports_get_steps(void) {
+    return steps;
+}
+
+static void set(uint32_t *what, uint32_t n) {
+    __atomic_store_n(what, n, __ATOMIC_RELAXED);
+    for (struct port *p = ports; p < ports + PORTS; p++) refill(p);
+}
+
 int ports_set_hold(uint64_t on) {
     if (on > 1) return -EINVAL;
-    __atomic_store_n(&hold, (uint32_t)on, __ATOMIC_RELAXED);
-    for (struct port *p = ports; p < ports + PORTS; p++) refill(p);
+    set(&hold, (uint32_t)on);
+    return 0;
+}
+
+int ports_set_steps(uint64_t n) {
+    if (n > UINT32_MAX) return -EINVAL;
+    set(&steps, (uint32_t)n);
     return 0;
 }

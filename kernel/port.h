@@ -58,3 +58,5 @@ extern const struct node_ops block_node_ops;
 uint64_t ports_unfinished(void);
 uint64_t ports_get_hold(void);
 int ports_set_hold(uint64_t);
+uint64_t ports_get_steps(void); /* so many are given all the same */
+int ports_set_steps(uint64_t);

@@ -73,6 +73,12 @@ check 125 'is not 0 or more' 'a time below 0' "$hf" run --timeout=-1 "$dir/stati
 check 125 'is no size' 'a size that is none' "$hf" run --mem 3X "$dir/static"
 check 125 'is no size' 'no memory' "$hf" run --mem 0 "$dir/static"
 check 125 'invalid' 'a number of CPUs in the environment that is none' env HF_CPUS=two "$hf" run "$dir/static"
+check 125 'write sizes' 'swap of no size' "$hf" run --swap big "$dir/static"
+check 125 'write sizes' 'swap of one size and nothing' "$hf" run --swap 1M, "$dir/static"
+check 125 'no such file, and no size' 'a disk that is missing' "$hf" run --disk "$dir/none" "$dir/static"
+check 125 'multiple of 512' 'a disk of part of a sector' "$hf" run --disk "$dir/text" "$dir/static"
+check 125 '1% to 95%' 'all of memory under pressure' "$hf" run --pressure 100% "$dir/static"
+check 125 'at most 8' 'nine disks' "$hf" run --swap 1M,1M,1M,1M --disk 1M --disk 1M --disk 1M --disk 1M --disk 1M "$dir/static"
 check 125 'compiler nocc' 'a compiler that is not there' "$hf" build --cc nocc "$dir/main.c" -o "$dir/x"
 
 # A tree of its own with a fake kernel, and a fake QEMU that plays one verdict.

@@ -49,7 +49,8 @@ def boot_arguments(boot, kernel, initrd, cmdline, scratch):
     if not os.path.isfile(kernel):
         raise HfError(f"{kernel}: no such kernel: run make")
     if boot == "kernel":
-        return ["-kernel", kernel, "-initrd", initrd, "-append", cmdline]
+        # strict: the firmware lets disks be; what it keeps for each would come to lie where QEMU has put the initrd.
+        return ["-boot", "strict=on", "-kernel", kernel, "-initrd", initrd, "-append", cmdline]
     iso = os.path.join(scratch, "holdfast.iso")
     done = subprocess.run([os.path.join(build.TOP, "tools/mkiso"), kernel, initrd, cmdline, iso],
                           capture_output=True, text=True)
