@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@
 #define TABLE_BYTES (TABLE * sizeof(struct vring_desc))
 #define FIRST       7u                                 /* tables in page 0; */
 #define OTHERS      (PAGE / TABLE_BYTES)               /* and in each of the others */
+#define STACK_SIZE  16384
 #define PATIENCE_MS 1000                               /* then a device that owes us something is asked for its status */
 
 _Static_assert(PORT_SLOTS <= VIRTQUEUE_SIZE, "each request that the kernel can have out has a tag");
@@ -94,6 +96,14 @@ static _Noreturn void fail(const char *what) {
 
 static void lock_everything(void) {
     if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) fail("cannot be locked into memory");
+}
+
+/* A stack is mapped larger than it need be, and all of it would be locked. Its limit is one from the start: again, then. */
+static void use_little_stack(char **argv) {
+    struct rlimit r;
+    if (getrlimit(RLIMIT_STACK, &r) != 0 || r.rlim_cur <= STACK_SIZE) return;
+    r.rlim_cur = STACK_SIZE;
+    if (setrlimit(RLIMIT_STACK, &r) == 0) execv(argv[0][0] == '/' ? argv[0] : "/proc/self/exe", argv);
 }
 
 /* ---- requests to the device ---- */
@@ -206,6 +216,16 @@ static _Noreturn void serve(const char *address) {
 
 /* ---- the supervisor ---- */
 
+/* Memory may be short at just this moment, and it is we who make room. */
+static pid_t start_server(void) {
+    pid_t server = fork();
+    for (int i = 0; server < 0 && i < 100; i++) {
+        poll(NULL, 0, 50);
+        server = fork();
+    }
+    return server;
+}
+
 static int wait_for(pid_t server) {
     int status;
     while (waitpid(server, &status, 0) < 0)
@@ -217,11 +237,12 @@ int main(int argc, char **argv) {
     s.name = "usage";
     if (argc != 3) fail("blockd ADDRESS NAME, as in blockd 00:03.0 vda");
     s.name = argv[2];
+    use_little_stack(argv);
     lock_everything();
     int keep = (int)syscall(SYS_port_open, s.name, 0ul);
     if (keep < 0) fail("port");
     for (;;) {
-        pid_t server = fork();
+        pid_t server = start_server();
         if (server == 0) serve(argv[1]);
         if (server < 0) fail("fork");
         int status = wait_for(server);

@@ -19,15 +19,9 @@ SECTOR = 512
 PROGRAMS = ("init", "blockd", "pressure")
 
 
-def size(text):
-    """64M, 1G: bytes; None when it is no size."""
-    match = re.fullmatch(r"0*([1-9]\d*)([KMG])", text, re.IGNORECASE)
-    return match and int(match[1]) << {"K": 10, "M": 20, "G": 30}[match[2].upper()]
-
-
 def sizes(text):
     """An argparse type: SIZE[,SIZE...]."""
-    parts = [size(part) for part in text.split(",")]
+    parts = [disk.size(part) for part in text.split(",")]
     if not all(parts):
         raise HfError(f"--swap {text}: write sizes, as in --swap 256M or --swap 128M,128M")
     return parts
@@ -46,7 +40,7 @@ def disk_file(spec, scratch, index):
         if os.path.getsize(spec) % SECTOR or not os.path.getsize(spec):
             raise HfError(f"--disk {spec}: its size is not a multiple of {SECTOR} bytes: truncate -s %{SECTOR} {spec}")
         return os.path.abspath(spec)
-    length = size(spec)
+    length = disk.size(spec)
     if not length:
         raise HfError(f"--disk {spec}: no such file, and no size as 16M is one")
     return disk.make(os.path.join(scratch, f"disk{index}"), length)
@@ -82,7 +76,7 @@ class Disks:
 def asked(swap, disk_specs, pressure, bare, scratch):
     """The same in a test's words; an empty one asks for nothing."""
     return Disks(sizes(swap) if swap else [], disk_specs.split(), percent(pressure) if pressure else 0, scratch,
-                 [size(text) for text in bare.split()])
+                 [disk.size(text) for text in bare.split()])
 
 
 def targets(folder):

@@ -1,0 +1,97 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * The server is killed in mid-flight, again and again, while clients read and write: another takes over, and no request
+ * is lost, done to the wrong place, or answered with what it should not be.
+ *
+ * needs: holdfast
+ * disks: 16M
+ * timeout: 200
+ */
+#include "tests/user/disks.h"
+
+#define CLIENTS 4
+#define PAGES   16ul /* of each client's: transfers of several requests */
+#define KILLS   40
+
+/* What clients and the killer share. */
+struct shared {
+    unsigned done[CLIENTS];   /* transfers */
+    int failed[CLIENTS];      /* 0, or what went wrong */
+    bool stop;
+};
+
+static struct shared *sh;
+
+static unsigned total(void) {
+    unsigned n = 0;
+    for (int i = 0; i < CLIENTS; i++) n += __atomic_load_n(&sh->done[i], __ATOMIC_RELAXED);
+    return n;
+}
+
+/* Writes generation g over its area, reads it back, and so on; each transfer goes straight from or to its frames. */
+static _Noreturn void client(int n) {
+    size_t bytes = PAGES * PG;
+    unsigned long base = (unsigned long)n * (1ul << 20);
+    char *out = anon(PAGES), *in = anon(PAGES);
+    int fd = open("/dev/vda", O_RDWR), wrong = fd < 0 ? 1 : 0;
+    for (unsigned g = 1; !wrong && !__atomic_load_n(&sh->stop, __ATOMIC_RELAXED); g++) {
+        pattern(out, bytes, base, g);
+        if (pwrite(fd, out, bytes, (off_t)base) != (ssize_t)bytes) wrong = 1000 + errno;
+        __atomic_add_fetch(&sh->done[n], 1, __ATOMIC_RELAXED);
+        memset(in, 0, bytes);
+        if (!wrong && pread(fd, in, bytes, (off_t)base) != (ssize_t)bytes) wrong = 2000 + errno;
+        if (!wrong && !is_pattern(in, bytes, base, g)) wrong = 3000;
+        if (!wrong && !is_pattern(out, bytes, base, g)) wrong = 4000; /* what is only read by the device stays as it is */
+        __atomic_add_fetch(&sh->done[n], 1, __ATOMIC_RELAXED);
+    }
+    sh->failed[n] = wrong;
+    _exit(wrong != 0);
+}
+
+/* Until the clients have got on by n transfers, or one has failed. */
+static void let_run(unsigned n) {
+    for (unsigned from = total(); total() - from < n;) {
+        for (int i = 0; i < CLIENTS; i++)
+            if (sh->failed[i]) return;
+        sched_yield();
+    }
+}
+
+static pid_t next_server(pid_t supervisor, pid_t old) {
+    pid_t now;
+    while ((now = server_of(supervisor)) == old || now < 0) sched_yield();
+    return now;
+}
+
+int main(void) {
+    needs_holdfast();
+    pid_t p[CLIENTS], supervisor = blockd_start("00:03.0", "vda"), server = server_of(supervisor);
+    sh = shared(sizeof *sh);
+    for (int i = 0; i < CLIENTS; i++)
+        if ((p[i] = fork()) == 0) client(i);
+    unsigned killed = 0;
+    for (unsigned i = 0; i < KILLS; i++) {
+        let_run(i % 5); /* also before the new one has done anything */
+        killed += kill(server, SIGKILL) == 0;
+        server = next_server(supervisor, server);
+    }
+    let_run(20);
+    is_int(killed, KILLS, "%d servers killed while %d clients were at work", KILLS, CLIENTS);
+    sh->stop = true;
+    for (int i = 0; i < CLIENTS; i++) {
+        waitpid(p[i], NULL, 0);
+        is_int(sh->failed[i], 0, "client %d has always found what it wrote, in %u transfers", i, sh->done[i]);
+    }
+    kill(supervisor, SIGKILL);
+    waitpid(supervisor, NULL, 0);
+    int fd = open("/dev/vda", O_RDWR);
+    char *b = anon(1);
+    is_int(pread(fd, b, PG, 0), PG, "a server goes on without its supervisor");
+    close(fd);
+    kill(server, SIGKILL);
+    while (errno_of(open("/dev/vda", O_RDWR)) != ENXIO) sched_yield();
+    pass("but nobody comes after it");
+    return done_testing();
+}
