@@ -9,8 +9,8 @@
  *
  * From boot on no function may write to memory unless somebody has its file open. When the file is closed the function
  * is silenced before a frame that it might write to is let go. Clearing the bus-master bit is what the standard has
- * for that; it stops new transfers, but an emulated device may have one under way that no bit stops. A
- * virtio device is therefore reset, which ends when all its transfers have (virtio 1.0, 2.1 and 4.1.4.3).
+ * for that; it stops new transfers, and says nothing of one that is under way. A virtio device is therefore reset
+ * as well, which ends when all its transfers have (virtio 1.0, 2.1 and 4.1.4.3).
  *
  * LOCKING  none at boot; later the function's lock.
  * MISSING  what a firmware usually does: buses are not numbered, BARs not assigned. Functions that come later (hot plug).
