@@ -5,7 +5,7 @@
  * Pages at kernel addresses of their own, outside the direct map: stacks between guard pages.
  *
  * All spaces share these translations: the root slot under KMAP_BASE is filled at boot. Mapped read-write,
- * never executable, global. Tables come from frame_alloc and stay for ever (one frame serves 512 pages).
+ * never executable, global. Tables come from frame_alloc; one that serves 512 pages goes when none of them is mapped.
  *
  * LOCKING  one spinlock inside; nothing sleeps.
  */
@@ -13,11 +13,12 @@
 
 #include "mm/types.h"
 
-/* va is page-aligned in [KMAP_BASE, KMAP_END) and not mapped (asserted). 0, or -ENOMEM when there is no frame for a table. */
+/* va is page-aligned in [KMAP_BASE, KMAP_END) and not mapped (asserted). 0, or -ENOMEM when there is no
+ * frame for a table. Interrupts as for kmap_flush. */
 int kmap_page(vaddr_t va, paddr_t pa);
 /*
  * va must be mapped (asserted). Gives back what it was mapped to; the frame stays the caller's. CPUs may still
- * use the translation: neither the frame nor the address may serve anything else before a kmap_flush.
+ * use the translation: neither the frame nor the address may serve anything else before a kmap_flush, which must follow.
  */
 paddr_t kunmap_page(vaddr_t va);
 /* Every CPU forgets what has been unmapped. With other CPUs online: as ipi_call, interrupts on. */

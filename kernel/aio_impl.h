@@ -117,7 +117,8 @@ struct aio_ring {
     TAILQ_HEAD(, aio_process) processes;     /* R */
     unsigned idle;                           /* R: workers on `work` that nobody has woken yet */
     enum aio_hold hold;                      /* R */
-    uint64_t steps;                          /* R: slices that may go under AIO_HOLD */
+    uint64_t steps;                          /* R: slices that may go under AIO_HOLD, one after the other */
+    unsigned visits;                         /* R: workers that are visiting a process */
 };
 extern struct aio_ring aio_ring;
 

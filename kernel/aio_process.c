@@ -39,8 +39,8 @@ struct aio_process *aio_process_peek(struct process *p) {
     return __atomic_load_n(&p->aio, __ATOMIC_ACQUIRE);
 }
 
-static struct aio_process *process_create(struct process *p) {
-    if (p->borrows) return NULL; /* vfork: the space has one hook, its owner's */
+/* On the list, with its hook, before any other thread of the process finds it: what is counted is seen by the auditor. */
+static struct aio_process *create_locked(struct process *p) REQUIRES(&aio_all.lock) {
     struct aio_process *ap = heap_alloc_zero(sizeof *ap);
     if (!ap) return NULL;
     mutex_init(&ap->lock, "aio_process");
@@ -49,24 +49,20 @@ static struct aio_process *process_create(struct process *p) {
     ap->process = p;
     ap->space = p->space;
     space_hold(ap->space);
+    space_on_release(ap->space, aio_released, ap);
+    LIST_INSERT_HEAD(&aio_all.list, ap, all);
+    __atomic_store_n(&p->aio, ap, __ATOMIC_RELEASE);
     return ap;
 }
 
 struct aio_process *aio_process_get(struct process *p) {
-    struct aio_process *ap = aio_process_peek(p), *none = NULL;
-    if (ap) return ap;
-    ap = process_create(p);
-    if (!ap) return NULL;
+    struct aio_process *ap = aio_process_peek(p);
+    if (ap || p->borrows) return ap; /* vfork: the space has one hook, its owner's */
     race_point(RACE_AIO_CREATE);
-    if (!__atomic_compare_exchange_n(&p->aio, &none, ap, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-        space_drop(ap->space); /* another thread of the process was first */
-        heap_free(ap);
-        return none;
-    }
     mutex_lock(&aio_all.lock);
-    LIST_INSERT_HEAD(&aio_all.list, ap, all);
+    ap = aio_process_peek(p); /* another thread of the process may have been first */
+    if (!ap) ap = create_locked(p);
     mutex_unlock(&aio_all.lock);
-    space_on_release(ap->space, aio_released, ap);
     return ap;
 }
 

@@ -70,11 +70,12 @@ void aio_ring_update_locked(struct aio_process *ap) {
 }
 
 static bool may_go(void) {
-    return !TAILQ_EMPTY(&aio_ring.processes) && (aio_ring.hold != AIO_HOLD || aio_ring.steps > 0);
+    return !TAILQ_EMPTY(&aio_ring.processes) && (aio_ring.hold != AIO_HOLD || (aio_ring.steps > 0 && !aio_ring.visits));
 }
 
 static void leave(struct aio_process *ap) {
     ASSERT(ap->visitors > 0);
+    aio_ring.visits--;
     if (--ap->visitors == 0 && ap->leaving) cond_broadcast(&aio_ring.left);
 }
 
@@ -90,6 +91,7 @@ struct aio_process *aio_ring_next(struct aio_process *former, bool may_wait) {
         ap = TAILQ_FIRST(&aio_ring.processes);
         take_off(ap);
         ap->visitors++;
+        aio_ring.visits++;
         if (aio_ring.hold == AIO_HOLD) aio_ring.steps--;
     }
     mutex_unlock(&aio_ring.lock);

@@ -35,7 +35,7 @@ bool clone_permitted(const struct process *me) {
     if (me->cred.uid == 0 || me->cred.euid == 0 || limit == RLIM64_INFINITY) return true;
     spin_lock(&process_lock);
     for (struct process *p = process_next_locked(NULL); p; p = process_next_locked(p))
-        if (p->cred.uid == me->cred.uid) n += p->nthreads ? p->nthreads : 1;
+        if (p->cred.uid == me->cred.uid) n += p->nlisted ? p->nlisted : 1; /* who is on its way out does not count */
     spin_unlock(&process_lock);
     return n < limit;
 }

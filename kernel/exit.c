@@ -103,9 +103,11 @@ static void leave_tree(struct process *p) REQUIRES(&process_lock) {
 
 /* The last thread of a process takes all of it along. */
 static _Noreturn void end_process(struct process *p) {
+    thread_ending_end(); /* for requests, it may take as long as it likes */
     trace(TRACE_EXIT, (uint64_t)p->pid, (uint64_t)p->exit_status);
     ptimers_exit(p);
     aio_process_exit(p);
+    thread_ending_begin();
     give_up_files(p);
     give_up_memory(p);
     if (p->pid == 1) shutdown(p->exit_status);
@@ -123,6 +125,7 @@ static void leave_list(struct process *p, struct thread *t) {
     spin_lock(&process_lock);
     LIST_REMOVE(t, of_process);
     LIST_REMOVE(t, by_tid);
+    p->nlisted--;
     usage_keep_thread_locked(p, t);
     signals_thread_exit_locked(p, t);
     spin_unlock(&process_lock);
@@ -151,6 +154,7 @@ static _Noreturn void end_thread(void) {
     struct thread *t = current();
     kstack_trim(KSTACK_BATCH); /* of those that ended before */
     futex_thread_ends(t);
+    thread_ending_begin();
     leave_list(p, t);
     futex_thread_gone(t);
     leave_process(p, t);

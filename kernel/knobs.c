@@ -18,7 +18,7 @@
  *
  *   vm.max_user_wired               N w  pages that all processes together may have locked (B2)
  *   vm.stats.total_frames           N    frames that can be given out at all
- *   vm.stats.free_frames            N    of them free, holding a clean copy of a file's page, or in a spare stack
+ *   vm.stats.free_frames            N    of them free, or holding a clean copy of a file's page; spare stacks go first
  *   vm.stats.cache_frames           N    the latter: dropped when nobody maps them and frames are short
  *   vm.stats.promised .given        N    frames and page tables promised to programs; drawn of them
  *   vm.stats.locked                 N    pages charged to locks, all processes
@@ -57,6 +57,7 @@
  *   debug.ipi.calls                 N    calls asked of other CPUs, since boot: one for each CPU called
  *   debug.panic                     N w  n: the kernel panics, on CPU n (2^64-1: on all at once); reads as 0
  *
+ * Reading waits until threads that have ended (joined, waited for) are gone entirely, so what is counted stands still.
  * The debug.* knobs are for tests: with them they wait for events instead of time.
  */
 #include <asm/errno.h>
@@ -138,11 +139,16 @@ VM_STAT(locked, locked)
 VM_STAT(spaces, spaces)
 VM_STAT(regions, regions)
 VM_STAT(total, frames.total)
-VM_STAT(free, frames.count[FRAME_FREE] + s.frames.count[FRAME_CACHE] + kstack_spare_frames())
+VM_STAT(available, frames.count[FRAME_FREE] + s.frames.count[FRAME_CACHE])
 VM_STAT(cache, frames.count[FRAME_CACHE])
 VM_STAT(promised, frames.promised)
 VM_STAT(given, frames.given)
 VM_STAT(pins, frames.pins)
+
+static uint64_t get_free(void) {
+    kstack_trim_all();
+    return get_vm_available();
+}
 
 #define TLB_STAT(name)                     \
     static uint64_t get_tlb_##name(void) { \
@@ -266,7 +272,7 @@ const struct knob knobs[] = {
     {"vfs.aio.cancels", N(get_aio_cancels)},
     {"vm.max_user_wired", NW(get_vm_lock_cap, mm_set_lock_cap)},
     {"vm.stats.total_frames", N(get_vm_total)},
-    {"vm.stats.free_frames", N(get_vm_free)},
+    {"vm.stats.free_frames", N(get_free)},
     {"vm.stats.cache_frames", N(get_vm_cache)},
     {"vm.stats.promised", N(get_vm_promised)},
     {"vm.stats.given", N(get_vm_given)},

@@ -12,7 +12,8 @@
  * together, with one flush of all CPUs, by the next kstack_free that may wait for other CPUs, or by a thread on its
  * way out (a machine may never be idle, and the frames be wanted); an idle CPU sees to the rest (kstack_trim).
  *
- * LOCKING  one spinlock over the map and the cache; the stack's frames are (un)mapped outside it.
+ * LOCKING  one spinlock over the map and the cache; the stack's frames are (un)mapped outside it, stacks that go with
+ *          preemption off, so that nobody waits long for one that is on its way.
  * INVARIANTS  A slot's bit is cleared, and its frames are dropped, only after every CPU has forgotten them.
  */
 #include "kernel/kstack.h"
@@ -20,6 +21,7 @@
 #include "arch/kmap.h"
 #include "arch/mmu.h"
 #include "kernel/assert.h"
+#include "kernel/preempt.h"
 #include "kernel/sync.h"
 #include "mm/mm.h"
 
@@ -27,7 +29,7 @@ static struct spinlock lock;
 static uint64_t used[KSTACK_MAX / 64] GUARDED_BY(&lock);
 static vaddr_t cached GUARDED_BY(&lock);
 static unsigned ncached GUARDED_BY(&lock);
-static uint64_t spare; /* atomic: stacks that nobody uses, those on their way out included */
+static unsigned leaving; /* how many have left the cache and are not gone yet */
 
 void kstack_init(void) {
     spin_init(&lock, "kernel stacks");
@@ -92,10 +94,6 @@ static bool map(vaddr_t stack) {
     return true;
 }
 
-uint64_t kstack_spare_frames(void) {
-    return __atomic_load_n(&spare, __ATOMIC_RELAXED) * (KSTACK_SIZE / PAGE_SIZE);
-}
-
 /* 0: no more than `keep` are cached. */
 static vaddr_t take_cached_locked(unsigned keep) REQUIRES(&lock) {
     if (ncached <= keep) return 0;
@@ -109,7 +107,6 @@ vaddr_t kstack_alloc(void) {
     spin_lock(&lock);
     vaddr_t stack = take_cached_locked(0);
     bool mapped = stack;
-    if (mapped) __atomic_sub_fetch(&spare, 1, __ATOMIC_RELAXED);
     if (!stack) stack = take_slot_locked();
     spin_unlock(&lock);
     return !stack || mapped || map(stack) ? stack : 0;
@@ -122,22 +119,32 @@ void kstack_free(vaddr_t stack) {
     cached = stack;
     ncached++;
     spin_unlock(&lock);
-    __atomic_add_fetch(&spare, 1, __ATOMIC_RELAXED);
     if (kmap_can_flush()) kstack_trim(1);
 }
 
-void kstack_trim(unsigned least) {
+/* A batch of what is cached beyond `keep`. False: there is none. */
+static bool trim(unsigned keep) {
     vaddr_t stack;
-    if (__atomic_load_n(&ncached, __ATOMIC_RELAXED) < KSTACK_CACHE + least) return;
+    struct batch b = {.stacks = 0};
+    preempt_disable();
     do {
-        struct batch b = {.stacks = 0};
-        do {
-            spin_lock(&lock);
-            stack = take_cached_locked(KSTACK_CACHE);
-            spin_unlock(&lock);
-            if (stack) unmap(&b, stack, KSTACK_SIZE);
-        } while (stack && b.stacks < KSTACK_BATCH);
-        finish(&b);
-        __atomic_sub_fetch(&spare, b.stacks, __ATOMIC_RELAXED);
-    } while (stack);
+        spin_lock(&lock);
+        stack = take_cached_locked(keep);
+        if (stack) __atomic_add_fetch(&leaving, 1, __ATOMIC_RELAXED);
+        spin_unlock(&lock);
+        if (stack) unmap(&b, stack, KSTACK_SIZE);
+    } while (stack && b.stacks < KSTACK_BATCH);
+    finish(&b);
+    __atomic_sub_fetch(&leaving, b.stacks, __ATOMIC_RELEASE);
+    preempt_enable();
+    return b.stacks;
+}
+
+void kstack_trim(unsigned least) {
+    if (__atomic_load_n(&ncached, __ATOMIC_RELAXED) < KSTACK_CACHE + least) return;
+    while (trim(KSTACK_CACHE)) {}
+}
+
+void kstack_trim_all(void) {
+    while (trim(0) || __atomic_load_n(&leaving, __ATOMIC_ACQUIRE)) {}
 }

@@ -21,6 +21,6 @@ void kstack_free(vaddr_t stack);
 /* Give back what kstack_free had to keep, as it could not wait for other CPUs, if there are at least so many of them: where
  * kmap_can_flush (arch/kmap.h). */
 void kstack_trim(unsigned least);
-/* Frames in stacks that nobody uses. */
-uint64_t kstack_spare_frames(void);
+/* Give back every stack that nobody uses, so that free frames can be counted. Interrupts on, no lock held. */
+void kstack_trim_all(void);
 void kstack_init(void);

@@ -22,7 +22,7 @@
 /* A process at one moment. */
 struct snapshot {
     char name[PROCESS_NAME];
-    enum process_state state;
+    const char *state;          /* of its first thread, as Linux calls it */
     int ppid;
     unsigned threads;
     struct cred cred;
@@ -42,6 +42,12 @@ static uint64_t set_of_handlers(const struct signals *s, bool caught) {
     return set;
 }
 
+/* A look without its queue's lock: it may have changed by now, as it may have by the time that this is read. */
+static const char *state_of(const struct thread *t) {
+    if (__atomic_load_n(&t->state, __ATOMIC_RELAXED) != THREAD_SLEEPING) return "R (running)";
+    return __atomic_load_n(&t->interruptible, __ATOMIC_RELAXED) ? "S (sleeping)" : "D (disk sleep)";
+}
+
 static int look(int pid, struct snapshot *s) {
     struct thread *t;
     *s = (struct snapshot){0};
@@ -49,9 +55,10 @@ static int look(int pid, struct snapshot *s) {
     const struct process *p = process_find_locked(pid);
     if (p) {
         memcpy(s->name, p->name, sizeof s->name);
-        s->state = p->state, s->ppid = p->parent ? p->parent->pid : 0;
-        LIST_FOREACH(t, &p->threads, of_process) if (t->tid == pid) s->blocked = t->sigmask, s->own = t->sigpending->set;
-        s->threads = p->nthreads;
+        s->state = p->space ? "R (running)" : "Z (zombie)", s->ppid = p->parent ? p->parent->pid : 0;
+        LIST_FOREACH(t, &p->threads, of_process)
+            if (t->tid == pid) s->state = state_of(t), s->blocked = t->sigmask, s->own = t->sigpending->set;
+        s->threads = p->nlisted;
         s->cred = p->cred, s->limits = p->limits;
         s->pending = p->signals.pending.set, s->ignored = set_of_handlers(&p->signals, false);
         s->caught = set_of_handlers(&p->signals, true);
@@ -85,7 +92,7 @@ static int write_status(struct text *t, int pid) {
     int err = look(pid, &s);
     if (err) return err;
     const struct cred *c = &s.cred;
-    text_add(t, "Name:\t%s\nState:\t%s\n", s.name, s.space ? "R (running)" : "Z (zombie)");
+    text_add(t, "Name:\t%s\nState:\t%s\n", s.name, s.state);
     text_add(t, "Tgid:\t%d\nPid:\t%d\nPPid:\t%d\n", pid, pid, s.ppid);
     text_add(t, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->euid);
     text_add(t, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->egid);

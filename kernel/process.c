@@ -118,6 +118,7 @@ static void add_locked(struct process *p, struct thread *t, int tid) REQUIRES(&p
     t->tid = tid;
     LIST_INSERT_HEAD(&p->threads, t, of_process);
     LIST_INSERT_HEAD(&tids[(unsigned)tid % TID_BUCKETS], t, by_tid);
+    p->nlisted++;
 }
 
 void process_publish_locked(struct process *p, struct process *parent, struct thread *first) {
@@ -137,9 +138,10 @@ bool process_add_thread_locked(struct process *p, struct thread *t) {
 
 /* The number is free: the first thread is gone, and no other may have it. */
 void process_take_pid_locked(struct process *p, struct thread *t) {
-    ASSERT(p->nthreads == 1);
+    ASSERT(p->nthreads == 1 && p->nlisted == 1);
     LIST_REMOVE(t, of_process);
     LIST_REMOVE(t, by_tid);
+    p->nlisted = 0;
     add_locked(p, t, p->pid);
 }
 

@@ -65,6 +65,7 @@ struct process {
     LIST_ENTRY(process) sibling;        /* P */
     LIST_ENTRY(process) by_pid;         /* P: bucket of the pid table */
     LIST_HEAD(, thread) threads;        /* P: those that may still see ring 3 */
+    unsigned nlisted;                   /* P: how many these are, which is what anybody is told */
     unsigned nthreads;                  /* P: and those on their way out */
     struct thread *taker;               /* P: is in exec, and the others end; NULL: nobody */
     struct waitlist alone;              /* P: the taker, until nthreads is 1 */

@@ -19,8 +19,10 @@
 #include "boot/bootinfo.h"
 #include "kernel/assert.h"
 #include "kernel/file_impl.h"
+#include "kernel/kstack.h"
 #include "kernel/process.h"
 #include "kernel/procfs.h"
+#include "kernel/thread.h"
 #include "libc/core/format.h"
 #include "libc/core/string.h"
 #include "mm/mm.h"
@@ -70,6 +72,8 @@ static int write_meminfo(struct text *t, int pid) {
     struct mm_stats s;
     const uint64_t *count = s.frames.count;
     (void)pid;
+    thread_settle();
+    kstack_trim_all(); /* what nobody uses is free */
     mm_get_stats(&s);
     uint64_t owed = s.frames.promised - s.frames.given, spare = count[FRAME_FREE] + count[FRAME_CACHE];
     kilobytes(t, "MemTotal", s.frames.total);

@@ -24,6 +24,7 @@
 #include "arch/uaccess.h"
 #include "gen/syscalls.h"
 #include "kernel/process.h"
+#include "kernel/thread.h"
 #include "libc/core/string.h"
 
 #define NAME_MAX_LEN 64
@@ -77,6 +78,7 @@ static int read_old(const struct knob *knob, uint64_t oldp, uint64_t oldlenp) {
 long sys_sysctlbyname(uint64_t name, uint64_t namelen, uint64_t oldp, uint64_t oldlenp, uint64_t newp, uint64_t newlen) {
     const struct knob *knob;
     uint64_t value = 0;
+    thread_settle(); /* counts are exact as soon as the caller knows who has ended */
     int err = decode_name(name, namelen, &knob);
     if (!err) err = decode_new(knob, newp, newlen, &value);
     if (!err) err = read_old(knob, oldp, oldlenp);

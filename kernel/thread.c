@@ -10,7 +10,7 @@
  *      stack                                     stack_top                stack + KSTACK_SIZE
  *        | ... kernel frames ...  | trap frame  |  XSAVE area  |  signals  |
  *
- * LOCKING  the count is atomic; everything else belongs to the thread or the scheduler.
+ * LOCKING  the count is atomic, `endings` guards who waits for ends; everything else belongs to the thread or the scheduler.
  */
 #include "kernel/thread.h"
 
@@ -25,6 +25,9 @@
 static struct cache threads;
 static unsigned count;
 static int kernel_tid;
+static struct spinlock endings = {.name = "endings"};
+static uint64_t begun, ended; /* endings to write; read racily */
+static struct waitlist settlers; /* endings */
 static struct thread boot_thread = {.name = "boot", .state = THREAD_RUNNING, .deadline = NO_DEADLINE, .affinity = ALL_CPUS};
 
 unsigned thread_count(void) {
@@ -89,7 +92,9 @@ void thread_init(void) {
 static struct thread *thread_alloc(const char *name, int tid) {
     struct thread *t = cache_alloc_zero(&threads);
     if (!t) return NULL;
-    t->stack = kstack_alloc();
+    do {
+        t->stack = kstack_alloc();
+    } while (!t->stack && thread_settle()); /* those that can be joined already may have been the last to get one */
     if (!t->stack) {
         cache_free(&threads, t);
         return NULL;
@@ -105,7 +110,7 @@ static struct thread *thread_alloc(const char *name, int tid) {
 }
 
 /* Counted out last: with the count, everything of it is gone. */
-void thread_reclaim(struct thread *t) {
+void thread_discard(struct thread *t) {
     if (t != &boot_thread) {
         kstack_free(t->stack);
         cache_free(&threads, t);
@@ -113,11 +118,35 @@ void thread_reclaim(struct thread *t) {
     __atomic_sub_fetch(&count, 1, __ATOMIC_RELEASE);
 }
 
-void thread_discard(struct thread *t) {
-    thread_reclaim(t);
+void thread_reclaim(struct thread *t) {
+    thread_discard(t);
+    thread_ending_end();
+}
+
+void thread_ending_begin(void) {
+    spin_lock(&endings);
+    begun++;
+    spin_unlock(&endings);
+}
+
+void thread_ending_end(void) {
+    spin_lock(&endings);
+    ended++;
+    while (sched_wake_first(&settlers)) {}
+    spin_unlock(&endings);
+}
+
+bool thread_settle(void) {
+    spin_lock(&endings);
+    uint64_t until = begun;
+    bool any = ended < until;
+    while (ended < until && sched_sleep(&settlers, &endings, NO_DEADLINE, true) == 0) {}
+    spin_unlock(&endings);
+    return any;
 }
 
 _Noreturn void thread_exit(void) {
+    thread_ending_begin();
     preempt_disable();
     sched_exit();
 }

@@ -116,6 +116,16 @@ struct thread *thread_create_kernel(const char *name, void (*fn)(void *), void *
 /* Threads that exist, idle ones included: for the baseline (contract I8). */
 unsigned thread_count(void);
 
+/*
+ * Who ends can be seen to be gone (joined, waited for, its pipes at their end) a moment before the last of it is given back.
+ * Between begin and end it is counted; sched_exit ends it too. What lies between is short: it waits for no request.
+ */
+void thread_ending_begin(void);
+void thread_ending_end(void);
+/* Until nothing is left of those that are ending now, or a signal comes: before anything is counted. False: there was none.
+ * No lock held. Sleeps. */
+bool thread_settle(void);
+
 /* ---- for the process half of kernel/ ---- */
 
 /* The boot flow of control becomes the first thread: before any sleeping lock is taken. */

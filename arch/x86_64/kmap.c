@@ -5,9 +5,10 @@
  * 4 KiB pages in the kernel's own slot of the root table, shared by all spaces. See arch/kmap.h.
  *
  * LOCKING  `guard` over every table below the slot.
- * INVARIANTS  A table once linked stays, so a walk needs no more than the lock; no entry is changed while
- * present, so mapping needs no flush. The last page of the slot is the window of kmap_peek and kmap_register,
- * whose translation never outlives the lock.
+ * INVARIANTS  A table above the leaves once linked stays; a leaf table has a reference for each page that is mapped, and
+ * with the last it is unhooked and waits on `loose` for the next flush, as CPUs may hold it in their paging-structure
+ * caches (SDM Vol. 3, 4.10.4.4). No entry is changed while present, so mapping needs no flush. The last page of the slot is
+ * the window of kmap_peek and kmap_register, whose translation never outlives the lock.
  */
 #include "arch/kmap.h"
 
@@ -24,40 +25,58 @@
 #include "mm/frame.h"
 
 static struct spinlock guard = {.name = "kmap"};
+static pfn_t loose = NO_PFN; /* linked by first entries, not present */
 
-/* The page's entry; a missing table is taken if asked, and NULL is returned when there is no frame for it. */
-static pte_t *find_locked(vaddr_t va, bool make) REQUIRES(&guard) {
+/* The page's entry at a level; a missing table is taken if asked, and NULL is returned when there is no frame for it. */
+static pte_t *find_locked(vaddr_t va, int to_level, bool make) REQUIRES(&guard) {
     ASSERT(va >= KMAP_BASE && va < KMAP_END && (va & PAGE_MASK) == 0);
     paddr_t table = mmu_kernel_root;
-    for (int level = PT_LEVELS - 1; level > 0; level--) {
+    for (int level = PT_LEVELS - 1; level > to_level; level--) {
         pte_t *e = (pte_t *)phys_to_virt(table) + PT_INDEX(va, level);
         if (!*e) {
             pfn_t pfn = make ? frame_alloc_zero(FRAME_KERNEL) : NO_PFN;
             if (pfn == NO_PFN) return NULL;
+            frame_of(pfn)->refs = level > 1; /* a leaf table: the pages in it */
             *e = (pte_t)pfn << PAGE_SHIFT | PTE_P | PTE_W | PTE_A;
         }
         table = *e & PTE_FRAME;
     }
-    return (pte_t *)phys_to_virt(table) + PT_INDEX(va, 0);
+    return (pte_t *)phys_to_virt(table) + PT_INDEX(va, to_level);
 }
 
+/* One page less in the leaf table that e is in. */
+static void prune_locked(vaddr_t va, pte_t *e) REQUIRES(&guard) {
+    pfn_t pfn = frame_number(e);
+    if (--frame_of(pfn)->refs) return;
+    *find_locked(va, 1, false) = 0;
+    frame_of(pfn)->refs = 1; /* for the flush to drop */
+    *(pte_t *)frame_addr(pfn) = (pte_t)loose << PAGE_SHIFT; /* a CPU that still walks it finds nothing present */
+    loose = pfn;
+}
+
+/* A CPU may still know a table that was unhooked from where a new one is hooked, so it is made to look anew. */
 int kmap_page(vaddr_t va, paddr_t pa) {
     spin_lock(&guard);
-    pte_t *e = find_locked(va, true);
+    const pte_t *up = find_locked(va, 1, true);
+    bool fresh = up && !*up;
+    pte_t *e = find_locked(va, 0, true);
     if (e) {
         ASSERT(!*e && (pa & PAGE_MASK) == 0);
+        frame_of(frame_number(e))->refs++;
         *e = pa | PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX;
     }
     spin_unlock(&guard);
+    if (fresh && e) kmap_flush();
     return e ? 0 : -ENOMEM;
 }
 
 paddr_t kunmap_page(vaddr_t va) {
     spin_lock(&guard);
-    pte_t *e = find_locked(va, false);
+    pte_t *e = find_locked(va, 0, false);
     ASSERT(e && pte_present(*e));
     paddr_t pa = *e & PTE_FRAME;
     *e = 0;
+    prune_locked(va, e);
     spin_unlock(&guard);
     return pa;
 }
@@ -71,7 +90,15 @@ static void flush_here(void *unused) {
 }
 
 void kmap_flush(void) {
+    spin_lock(&guard);
+    pfn_t pfn = loose, next;
+    loose = NO_PFN;
+    spin_unlock(&guard);
     ipi_call(cpu_online_mask(), flush_here, NULL);
+    for (; pfn != NO_PFN; pfn = next) {
+        next = pte_pfn(*(const pte_t *)frame_addr(pfn));
+        frame_drop(pfn);
+    }
 }
 
 bool kmap_can_flush(void) {
@@ -89,7 +116,7 @@ static paddr_t physical_end(void) {
 
 static bool peek_page(void *to, paddr_t from, size_t len) {
     spin_lock(&guard);
-    pte_t *e = find_locked(WINDOW, true);
+    pte_t *e = find_locked(WINDOW, 0, true);
     if (e) {
         *e = page_floor(from) | PTE_P | PTE_A | PTE_NX;
         memcpy(to, (const char *)WINDOW + (from & PAGE_MASK), len);
@@ -118,7 +145,7 @@ bool kmap_register(paddr_t at, unsigned size, bool write, uint32_t *value) {
     volatile void *p = (volatile char *)WINDOW + (at & PAGE_MASK);
     if (at >= physical_end()) return false;
     spin_lock(&guard);
-    pte_t *e = find_locked(WINDOW, true);
+    pte_t *e = find_locked(WINDOW, 0, true);
     if (e) {
         *e = page_floor(at) | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX | PTE_PCD | PTE_PWT;
         if (write && size == 4) *(volatile uint32_t *)p = *value;

@@ -147,9 +147,9 @@ static volatile pthread_t handled_by;
 static int pipe_ends[2];
 
 static void who(int signal) {
-    calls++;
     last_signal = signal;
     handled_by = pthread_self();
+    calls++; /* last: it is what others wait for */
 }
 
 /* Reads until told to stop; answers how often a signal broke off a read. */

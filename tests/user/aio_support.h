@@ -133,7 +133,7 @@ UNUSED static int wait_for(pid_t pid) {
 UNUSED static pid_t let_go_later(void) {
     pid_t pid = fork();
     if (pid != 0) return pid;
-    yield_for_a_while();
+    await_state(getppid(), "SD");
     _exit(set_knob("debug.aio.hold", GO) == 0 ? 0 : 1);
 }
 

@@ -130,7 +130,7 @@ static void die_asleep(int sig) {
         _exit(1);
     }
     ok(await_knob("vfs.aio.requests", 1), "W1: a child sleeps for a request that is held");
-    yield_for_a_while();
+    await_state(pid, "S");
     kill(pid, sig);
     is_int(wait_for(pid), 1000 + sig, "W1: signal %d ends its sleep, and it", sig);
     is_int(knob("vfs.aio.requests"), 0, "P1: its request is gone");

@@ -63,7 +63,7 @@ static int try(unsigned long f, unsigned sig, int *made) {
 
 static void combinations(void) {
     static const unsigned sigs[] = {0, SIGCHLD, SIGUSR1, 65, 255};
-    uint64_t threads = knob_settled("kern.threads");
+    uint64_t threads = knob("kern.threads");
     for (size_t s = 0; s < sizeof sigs / sizeof *sigs; s++) {
         int wrong = 0, made = 0;
         for (unsigned c = 0; c < 1u << FLAGS && wrong < 10; c++) {

@@ -60,7 +60,7 @@ static void forbidden(void) {
 int main(void) {
     plan(30);
     signal_reading(NULL);
-    uint64_t before = knob_settled("vm.stats.free_frames");
+    uint64_t before = knob("vm.stats.free_frames");
     for (int i = 0; i < 10; i++) signal_writing(NULL);
     is_int(knob_change("vm.stats.free_frames", before), 0, "I8: ten programs ended so lose no frame");
     nowhere();

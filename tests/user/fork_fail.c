@@ -39,7 +39,7 @@ int main(void) {
     ok(pages > 0, "A8: %lu pages locked, more than half of what there is", (unsigned long)pages);
     for (uint64_t i = 0; i < pages; i++) p[i * PG] = 5;
     try_fork(); /* whatever libc touches the first time it has touched now */
-    uint64_t free_frames = knob_settled("vm.stats.free_frames"), promised = knob("vm.stats.promised"),
+    uint64_t free_frames = knob("vm.stats.free_frames"), promised = knob("vm.stats.promised"),
              spaces = knob("vm.stats.spaces"), heap = knob("vm.stats.heap_live");
     for (int i = 0; i < 3; i++) is_int(try_fork(), ENOMEM, "A8: fork fails for want of the copies");
     is_int(knob_change("vm.stats.free_frames", free_frames), 0, "I8: no frame is lost");

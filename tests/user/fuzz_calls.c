@@ -114,7 +114,7 @@ static bool walk(uint64_t seed, unsigned count) {
     unsigned *shared_count = shared(sizeof *shared_count);
     *shared_count = count;
     state = seed;
-    for (int i = 0; i < 5; i++) before[i] = knob_settled(counts[i]);
+    for (int i = 0; i < 5; i++) before[i] = knob(counts[i]);
     int status = as_root(one_walk, shared_count);
     munmap(shared_count, PG);
     bool good = WIFSIGNALED(status) || WIFEXITED(status);
@@ -132,7 +132,7 @@ int main(int argc, char **argv) {
     unsigned count = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 400;
     plan((int)(last - seed) + 2);
     walk(seed, 1); /* first-time costs */
-    uint64_t frames = knob_settled("vm.stats.free_frames");
+    uint64_t frames = knob("vm.stats.free_frames");
     for (; seed <= last; seed++)
         ok(walk(seed, count), "I4: %u calls at random (repeat: fuzz_calls %lu %u)", count, (unsigned long)seed, count);
     long change = knob_change("vm.stats.free_frames", frames);

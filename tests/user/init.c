@@ -12,16 +12,14 @@
  *     # audit NAME N                        debug.audit, when not 0
  *     # done NAME
  *
- * tools/hflib/stream.py reads this. Between a test's end and its counts every orphan that it left is waited for.
- * The kernel frees a dead thread's last frames a moment after its parent was told, so a count that is off
- * is read again after a yield, a bounded number of times: no clock is asked.
+ * tools/hflib/stream.py reads this. Between a test's end and its counts every orphan that it left is waited for;
+ * then the counts are what they were, at once: reading a knob waits until the dead are gone entirely.
  *
- * Object caches may keep a slab for later use, which is no leak; a leak comes back each time. So a test
- * whose free frames did not return runs once more, unheard, and only what it takes the second time counts.
+ * A file that is executed or mapped for the first time keeps the object behind it, which is no leak; a leak comes back each
+ * time. So a test whose free frames did not return runs once more, unheard, and only what it takes the second time counts.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +30,6 @@
 
 #define LIST       "/tests/list"
 #define LIST_BYTES 16384
-#define YIELDS     2000
 
 static const char *const knobs[] = {
     "vm.stats.free_frames", /* first: see test() */
@@ -59,16 +56,6 @@ static struct counts read_counts(void) {
     struct counts c;
     for (size_t i = 0; i < KNOBS; i++) c.of[i] = read_knob(knobs[i]);
     return c;
-}
-
-/* The counts once they are back at the baseline, or what they have settled at. */
-static struct counts settled_counts(const struct counts *baseline) {
-    struct counts now = read_counts();
-    for (int i = 0; i < YIELDS && memcmp(&now, baseline, sizeof now) != 0; i++) {
-        sched_yield();
-        now = read_counts();
-    }
-    return now;
 }
 
 /* What a test that was killed may have left set: workers that wait for ever would hold up the next one. */
@@ -117,12 +104,12 @@ static void test(const char *path) {
     printf("# begin %s\n", name);
     fflush(stdout);
     int status = run(path, 1);
-    after = settled_counts(&before);
+    after = read_counts();
     say_end(name, status);
     if (after.of[0] != before.of[0]) {
         before = after;
         run(path, 0);
-        after = settled_counts(&before);
+        after = read_counts();
     }
     say_leaks(name, &before, &after);
     uint64_t broken = read_knob("debug.audit");

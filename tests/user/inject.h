@@ -82,7 +82,7 @@ static bool run_once_(const struct operation *op, const char *site, unsigned n, 
 static unsigned loop_(const struct operation *op, const char *site, int *failures, int *wrong, bool last) {
     uint64_t before[COUNTS_];
     unsigned n = 1;
-    for (size_t i = 0; i < COUNTS_; i++) before[i] = knob_settled(counts_[i]);
+    for (size_t i = 0; i < COUNTS_; i++) before[i] = knob(counts_[i]);
     while (n < MOST && !run_once_(op, site, n, failures, wrong)) n++;
     if (n == MOST) ++*wrong, diag("%s: no end", op->what);
     for (size_t i = 0; i < COUNTS_; i++) {

@@ -63,7 +63,7 @@ static void exec_with(const char *site) {
     uint64_t n = 1;
     const char *arg[2] = {site, NULL};
     as_root(exec_armed, arg);
-    uint64_t before = knob_settled("vm.stats.free_frames"), heap = knob_settled("vm.stats.heap_live");
+    uint64_t before = knob("vm.stats.free_frames"), heap = knob("vm.stats.heap_live");
     for (; n < MOST; n++) {
         arg[1] = (const char *)(uintptr_t)n;
         status = as_root(exec_armed, arg);

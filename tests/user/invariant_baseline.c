@@ -19,7 +19,7 @@ static const char *const names[] = {"vm.stats.free_frames", "vm.stats.promised",
 #define KNOBS 8
 
 static void snapshot(uint64_t *v) {
-    for (int i = 0; i < KNOBS; i++) v[i] = knob_settled(names[i]);
+    for (int i = 0; i < KNOBS; i++) v[i] = knob(names[i]);
 }
 
 static void lock_and_leave(void *arg) {

@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
     if (fd < 0 || fstat(fd, &st) != 0) bail_out("cannot open %s", self);
     size_t pages = ((size_t)st.st_size + PG - 1) / PG, shown = pages < MAP_SHOWN ? pages : MAP_SHOWN;
     run_all("before any lock");
-    uint64_t free_frames = knob_settled("vm.stats.free_frames"), locked = knob("vm.stats.locked");
+    uint64_t free_frames = knob("vm.stats.free_frames"), locked = knob("vm.stats.locked");
     char *p = map_fd(fd, pages, PROT_READ, MAP_PRIVATE);
     is_int(mlock(p, pages * PG), 0, "L1: its whole file is locked by somebody");
     run_all("while its file is locked");

@@ -104,7 +104,7 @@ int main(int argc, char **argv) {
     if (argc > 3) set_knob("debug.yield.all", strtoul(argv[3], NULL, 10)); /* at every point there is */
     set_knob("vfs.aio.slice", 1);
     uint64_t locked = knob("vm.stats.locked"), pins = knob("vm.stats.pins"), requests = knob("vfs.aio.requests"),
-             spaces = knob_settled("vm.stats.spaces"), heap = 0;
+             spaces = knob("vm.stats.spaces"), heap = 0;
     int unclean = 0;
     for (int i = 0; i < ends; i++) {
         way = i % WAYS;
@@ -112,7 +112,7 @@ int main(int argc, char **argv) {
         if (status != wanted[way]) diag("end %d, %s: status %d, wanted %d", i, names[way], status, wanted[way]);
         wrong[way] += status != wanted[way];
         unclean += !audit_clean();
-        if (i == WAYS) heap = knob_settled("vm.stats.heap_live");
+        if (i == WAYS) heap = knob("vm.stats.heap_live");
     }
     set_knob("vfs.aio.slice", slice);
     set_knob("debug.yield.all", 0);

@@ -152,6 +152,21 @@ UNUSED static long proc_number(const char *file, const char *name) {
     return -1;
 }
 
+/* Yields until the first thread of a process is in one of these states: S asleep where a signal may break in, D elsewhere. */
+UNUSED static void await_state(pid_t pid, const char *states) {
+    char file[32], text[256];
+    snprintf(file, sizeof file, "/proc/%d/status", (int)pid);
+    for (char state = '?'; !strchr(states, state); sched_yield()) {
+        int fd = open(file, O_RDONLY);
+        ssize_t n = read(fd, text, sizeof text - 1);
+        if (fd < 0 || n <= 0) bail_out("no %s", file);
+        close(fd);
+        text[n] = 0;
+        const char *line = strstr(text, "State:\t");
+        if (line) state = line[7];
+    }
+}
+
 /* The same of "Name:  N kB", in pages. */
 UNUSED static long proc_pages(const char *file, const char *name) {
     long kb = proc_number(file, name);
@@ -250,23 +265,8 @@ UNUSED static uint64_t knob(const char *name) {
     return value;
 }
 
-/*
- * The kernel gives back a dead thread's last frames a moment after its parent was told. So what is compared
- * before and after a child is read until it stands still, or is what it was: some yields, never a clock.
- */
-UNUSED static uint64_t knob_settled(const char *name) {
-    uint64_t value = knob(name);
-    for (int same = 0; same < 50 && on_holdfast(); same++) {
-        sched_yield();
-        uint64_t again = knob(name);
-        if (again != value) same = 0;
-        value = again;
-    }
-    return value;
-}
-
+/* Exact as soon as whoever changed it was waited for, joined, or seen to be gone in another way: no need to try again. */
 UNUSED static long knob_change(const char *name, uint64_t before) {
-    for (int i = 0; i < 1000 && knob(name) != before; i++) sched_yield();
     return (long)(knob(name) - before);
 }
 

@@ -194,7 +194,7 @@ static void status_is(int status, int exited, int sig, const char *what) {
 }
 
 int main(void) {
-    uint64_t threads = knob_settled("kern.threads"), processes = knob("kern.processes");
+    uint64_t threads = knob("kern.threads"), processes = knob("kern.processes");
     plan(9 + 4);
     status_is(as_root(by_exit_group, NULL), 7, 0, "exit_group ends threads wherever they are");
     status_is(as_root(by_another, NULL), 8, 0, "by whichever thread");

@@ -137,7 +137,7 @@ static int reap(long pid) {
 }
 
 static void borrowed(void) {
-    uint64_t spaces = knob_settled("vm.stats.spaces");
+    uint64_t spaces = knob("vm.stats.spaces");
     long pid = spawn(write_and_end, (void *)1);
     is_int(lent, 1, "vfork: what the child wrote is there, when the parent goes on at its end");
     is_int(reap(pid), 3, "and its status");
@@ -181,7 +181,7 @@ static void killed_waiting(void) {
 int main(int argc, char **argv) {
     if (argc == 2) return strcmp(argv[1], "spawned") == 0 ? 0 : after_exec(argv[1]);
     self = on_holdfast() ? argv[0] : "/proc/self/exe";
-    uint64_t threads = knob_settled("kern.threads");
+    uint64_t threads = knob("kern.threads");
     plan(3 + 2 + 7 + 2 + 2);
     is_int(run(by_first), 0, "exec by the first thread: alone, pid and tid as they were");
     is_int(run(by_other), 0, "exec by another: it has the pid now");

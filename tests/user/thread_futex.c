@@ -210,7 +210,7 @@ static void wait_and_lose(void *arg) {
 
 static void unmapped_meanwhile(void) {
     static struct elsewhere e;
-    uint64_t files = knob_settled("kern.files");
+    uint64_t files = knob("kern.files");
     int fd = memfd(1);
     e.word = (int *)map_fd(fd, 1, PROT_READ | PROT_WRITE, MAP_SHARED);
     raw_begin(&e.thread, wait_and_lose, &e);

@@ -73,7 +73,7 @@ static void until_the_limit(void *arg) {
 
 static void limit(void) {
     long *seen = shared(2 * sizeof *seen);
-    uint64_t threads = knob_settled("kern.threads"), heap = knob("vm.stats.heap_live");
+    uint64_t threads = knob("kern.threads"), heap = knob("vm.stats.heap_live");
     int status = as_root(until_the_limit, seen);
     is_int(status, 0, "a process makes threads until no more can be had, and ends them");
     ok(seen[0] > 500, "there were %ld", seen[0]);
@@ -91,7 +91,7 @@ static void be_killed(void *arg) {
 
 static void killed(void) {
     long *seen = shared(2 * sizeof *seen);
-    uint64_t threads = knob_settled("kern.threads");
+    uint64_t threads = knob("kern.threads");
     int status = as_root(be_killed, seen);
     ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "a process of %ld threads can be killed", seen[0] + 1);
     is_int(knob_change("kern.threads", threads), 0, "I8: and all of them are gone");
@@ -128,7 +128,7 @@ static void hogged(void *arg) {
 
 static void no_memory(void) {
     long *seen = shared(3 * sizeof *seen);
-    uint64_t threads = knob_settled("kern.threads"), heap = knob("vm.stats.heap_live"), locked = knob("vm.stats.locked");
+    uint64_t threads = knob("kern.threads"), heap = knob("vm.stats.heap_live"), locked = knob("vm.stats.locked");
     is_int(as_root(hogged, seen), 0, "threads while all memory is in use");
     ok(seen[0] > 0 && seen[0] < (long)STACKS && seen[1] == -ENOMEM, "%ld can be had, and then ENOMEM (%ld)", seen[0], seen[1]);
     ok(seen[2] > 0, "when they have ended there may be others (%ld)", seen[2]);
