@@ -9,45 +9,12 @@
  * disk: 1M
  * timeout: 240
  */
-#include <dirent.h>
-
-#include "tests/user/support.h"
+#include "tests/user/servers.h"
 
 #define DEV     "/dev/vda"
 #define PIECE   (40 * PG) /* three requests, the last one short */
 #define PIECES  4
 #define REQUESTS (PIECES * (3 + 3 + 2)) /* written, read; and a few bytes over it, read and written */
-
-static char *name_of(const char *pid, int *parent) {
-    static char name[32];
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%s/status", pid);
-    FILE *f = fopen(path, "r");
-    char line[128];
-    name[0] = 0;
-    while (f && fgets(line, sizeof line, f)) {
-        sscanf(line, "Name: %31s", name);
-        sscanf(line, "PPid: %d", parent);
-    }
-    if (f) fclose(f);
-    return name;
-}
-
-/* blockd's child: its parent's parent is process 1. 0: there is none now. */
-static pid_t find_server(void) {
-    DIR *d = opendir("/proc");
-    struct dirent *e;
-    pid_t found = 0;
-    while ((e = readdir(d))) {
-        int parent = 0, unused;
-        char text[16];
-        if (e->d_name[0] < '0' || e->d_name[0] > '9' || strcmp(name_of(e->d_name, &parent), "blockd") != 0) continue;
-        snprintf(text, sizeof text, "%d", parent);
-        if (strcmp(name_of(text, &unused), "blockd") == 0) found = atoi(e->d_name);
-    }
-    closedir(d);
-    return found;
-}
 
 static void make_up(unsigned char *p, unsigned seed) {
     for (size_t i = 0; i < PIECE; i++) p[i] = (unsigned char)(seed * 131 + i * 7 + i / 509);
@@ -69,25 +36,11 @@ static int work(unsigned n) {
     return 0;
 }
 
-/* A child works until n requests have been given to the server; it is killed; then all goes on. */
-static int killed_at(unsigned n) {
-    int status;
-    set_knob("debug.port.hold", 1);
-    set_knob("debug.port.step", n);
-    pid_t pid = fork();
-    if (pid == 0) _exit(work(n));
-    while (knob("debug.port.step") != 0) sched_yield();
-    pid_t server = find_server();
-    if (!server || kill(server, SIGKILL) != 0) return 10;
-    set_knob("debug.port.hold", 0);
-    if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) return 11;
-    return find_server() == server ? 12 : WEXITSTATUS(status);
-}
-
 int main(void) {
     needs_holdfast();
     plan(REQUESTS + 1);
-    for (unsigned n = 1; n <= REQUESTS; n++) is_int(killed_at(n), 0, "killed at request %u", n);
+    bool fewer = false;
+    for (unsigned n = 1; n <= REQUESTS; n++) ok(killed_at(n, work, &fewer) == 0 && !fewer, "killed at request %u", n);
     is_int((long)knob("debug.port.requests"), 0, "none is left");
     return done_testing();
 }
