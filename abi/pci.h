@@ -4,10 +4,9 @@
  *
  * Drivers in ring 3: /dev/pci/BB:DD.F, one file for each PCI function that is no bridge (uid 0; mode 0600).
  *
- *      offset                          read                        write                       mmap
- *      0 - 255  configuration space    any bytes                   2 bytes at 4: the command   -
- *      PCI_INTERRUPTS                  4 bytes: how many came      -                           -
- *      PCI_BAR(n), n = 0 to 5          -                           -                           MAP_SHARED: the registers
+ *      pread, pwrite   0 to 255: configuration space. Of it, 2 bytes at 4 can be written, the command register
+ *      read            4 bytes: how many interrupts have come
+ *      mmap            PCI_BAR(n), n = 0 to 5, and an offset into that BAR: registers, MAP_SHARED
  *
  * open is EBUSY while another open file has the function. It turns memory decoding on, and routes MSI-X vector 0, if the
  * function has it, to the file. The last close silences the function (a virtio device is reset, bus mastering goes off), and
@@ -18,9 +17,9 @@
  * of a BAR that hold the MSI-X table are EPERM; a range that is not inside one memory BAR is EINVAL, and so is a BAR that
  * is not made of whole pages. What lies beyond 4 GiB of a BAR cannot be mapped.
  *
- * A new file's position is PCI_INTERRUPTS, and reading does not move it: read(fd, &count, 4) waits until an interrupt has come
- * that no read has seen (O_NONBLOCK: EAGAIN), and gives the count of all so far, modulo 2^32: its changes tell. poll: POLLIN
- * when read would not wait. EINVAL: fewer than 4 bytes, or a function without MSI-X.
+ * read(fd, &count, 4) waits until an interrupt has come that no read has seen (O_NONBLOCK: EAGAIN), and gives the count of all
+ * so far, modulo 2^32: its changes tell. poll: POLLIN when read would not wait. EINVAL: fewer than 4 bytes, or a function
+ * without MSI-X. The file has no position.
  *
  * long dma_pin(int fd, void *addr, size_t len, unsigned long paddr[]), call 1801: pins own memory for the device and
  * gives the physical address of each of its pages. It stays pinned until the file's last close, whatever becomes
@@ -30,6 +29,5 @@
  */
 #pragma once
 
-#define PCI_INTERRUPTS 4096
-#define PCI_BAR(n)     ((unsigned long)((n) + 1) << 32)
-#define PCI_DMA_PAGES  512
+#define PCI_BAR(n)    ((unsigned long)((n) + 1) << 32)
+#define PCI_DMA_PAGES 512

@@ -44,6 +44,7 @@ struct place;
 struct file_ops {
     const char *name;
     bool stream;                                                     /* no position: lseek, pread, pwrite are ESPIPE */
+    bool offsets;                                                    /* a stream which pread and pwrite do something else with */
     long (*read)(struct file *, struct io *, uint64_t *pos);         /* [EINVAL; EISDIR for a directory] */
     long (*write)(struct file *, struct io *, uint64_t *pos);        /* [EINVAL] */
     long (*ioctl)(struct file *, unsigned cmd, uint64_t arg);        /* [ENOTTY] */

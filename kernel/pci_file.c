@@ -72,7 +72,7 @@ static int pci_poll(struct file *file) {
 
 static long pci_read(struct file *file, struct io *io, uint64_t *pos) {
     uint8_t config[CONFIG_SIZE];
-    if (*pos == PCI_INTERRUPTS) return read_interrupts(file, io);
+    if (!pos) return read_interrupts(file, io);
     if (*pos >= CONFIG_SIZE) return 0;
     size_t n = CONFIG_SIZE - *pos < io->left ? CONFIG_SIZE - *pos : io->left;
     for (size_t i = 0; i < n; i++) config[i] = (uint8_t)pci_config_read(file->pci->at, (unsigned)(*pos + i), 1);
@@ -84,7 +84,7 @@ static long pci_read(struct file *file, struct io *io, uint64_t *pos) {
 static long pci_write(struct file *file, struct io *io, uint64_t *pos) {
     struct pci_function *f = file->pci;
     uint16_t want;
-    if (*pos != PCI_COMMAND || io->left != sizeof want) return -EPERM;
+    if (!pos || *pos != PCI_COMMAND || io->left != sizeof want) return -EPERM;
     int err = io_take(io, &want, sizeof want);
     if (err) return err;
     mutex_lock(&f->lock);
@@ -195,7 +195,8 @@ static void pci_stat(struct file *file, struct stat *st) {
 }
 
 static const struct file_ops pci_ops = {
-    .name = "pci", .read = pci_read, .write = pci_write, .poll = pci_poll, .map = pci_map, .stat = pci_stat, .close = pci_close,
+    .name = "pci", .stream = true, .offsets = true, .read = pci_read, .write = pci_write, .poll = pci_poll, .map = pci_map,
+    .stat = pci_stat, .close = pci_close,
 };
 
 long sys_dma_pin(uint64_t fd, uint64_t addr, uint64_t len, uint64_t user) {
@@ -222,7 +223,6 @@ static int pci_open(const struct place *p, struct file *file) {
     if (err) return err;
     file->pci = f;
     file->ops = &pci_ops;
-    file->pos = PCI_INTERRUPTS;
     return 0;
 }
 

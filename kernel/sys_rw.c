@@ -86,7 +86,7 @@ static long at_offset(uint64_t fd, uint64_t user, uint64_t len, uint64_t offset,
     bool held;
     struct file *f = fd_begin((int)fd, &held);
     if (!f) return -EBADF;
-    long n = f->ops->stream ? -ESPIPE : allows(f, go) ? io_one(&io, user, len) : -EBADF;
+    long n = f->ops->stream && !f->ops->offsets ? -ESPIPE : allows(f, go) ? io_one(&io, user, len) : -EBADF;
     if (!n && go == do_write && (f->flags & O_APPEND) && f->ops->size) offset = f->ops->size(f); /* as Linux; POSIX would not */
     if (!n) n = go(f, &io, &offset);
     fd_end(f, held);
