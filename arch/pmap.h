@@ -31,6 +31,7 @@ struct pmap {
     struct spinlock lock;
     uint32_t tables;   /* user tables below the root */
     uint64_t resident; /* leaf entries with a page */
+    uint64_t swapped;  /* leaf entries with a slot */
     uint64_t cpus;       /* atomic: CPUs that have the root loaded, lazily or not (arch/tlb.h) */
     uint64_t generation; /* atomic: batches finished */
     bool grown;          /* rights were added without a batch since flush_grown */
@@ -55,8 +56,28 @@ static inline pte_t pmap_take(pte_t *slot) {
     *(volatile pte_t *)slot = 0;
     return e;
 }
-/* n entries of the table that slot lies in were taken. */
-void pmap_uncount(struct pmap *, pte_t *slot, uint32_t n);
+/* Of the table that slot lies in entries were taken: resident with a page, swapped with a slot. */
+void pmap_uncount(struct pmap *, pte_t *slot, uint32_t resident, uint32_t swapped);
+/* The entry at slot, which had a page and was taken, is this one now: a slot, or empty. */
+void pmap_set_evicted(struct pmap *, pte_t *slot, pte_t entry);
+/* Empty an entry in one step with the MMU, which may be marking it: what it was. */
+static inline pte_t pmap_take_marked(pte_t *slot) {
+    return __atomic_exchange_n(slot, 0, __ATOMIC_RELAXED);
+}
+/* Give a present entry other rights over the same frame, in one step with the MMU; what this has marked stays. As it is now. */
+static inline pte_t pmap_replace(pte_t *slot, pte_t entry) {
+    pte_t was = __atomic_exchange_n(slot, entry, __ATOMIC_RELAXED);
+    if (was & PTE_D & ~entry) entry = __atomic_or_fetch(slot, PTE_D, __ATOMIC_RELAXED);
+    return entry;
+}
+/* The kernel writes to the page by another way than this entry. */
+static inline void pmap_dirty(pte_t *slot) {
+    __atomic_fetch_or(slot, PTE_D, __ATOMIC_RELAXED);
+}
+/* It was not accessed from here on, as far as the entry says. */
+static inline void pmap_age(pte_t *slot) {
+    __atomic_fetch_and(slot, ~PTE_A, __ATOMIC_RELAXED);
+}
 
 /* Free the tables on the path to va that have no entry left; they go by the batch. */
 void pmap_prune(struct pmap *, vaddr_t va, struct flush *);

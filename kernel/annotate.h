@@ -25,6 +25,7 @@
 #define RELEASE(...)             ANNOTATE(release_capability(__VA_ARGS__))
 #define RELEASE_SHARED(...)      ANNOTATE(release_shared_capability(__VA_ARGS__))
 #define TRY_ACQUIRE(...)         ANNOTATE(try_acquire_capability(true, __VA_ARGS__)) /* taken if it returns true */
+#define TRY_ACQUIRE_SHARED(...)  ANNOTATE(try_acquire_shared_capability(true, __VA_ARGS__))
 #define REQUIRES(...)            ANNOTATE(requires_capability(__VA_ARGS__))
 #define REQUIRES_SHARED(...)     ANNOTATE(requires_shared_capability(__VA_ARGS__))
 #define EXCLUDES(...)            ANNOTATE(locks_excluded(__VA_ARGS__))   /* takes it itself */

@@ -10,19 +10,25 @@
 #include "kernel/process.h"
 #include "kernel/thread.h"
 
+static unsigned system_wide[INJECT_SITES]; /* those that belong to nobody */
+
+static unsigned *armed_for(struct process *p, enum inject_site site) {
+    return site >= INJECT_SYSTEM ? &system_wide[site] : p ? &p->inject[site] : NULL;
+}
+
 bool inject(enum inject_site site) {
-    struct process *p = current()->serves;
-    if (__builtin_expect(!p || !__atomic_load_n(&p->inject[site], __ATOMIC_RELAXED), 1)) return false;
+    unsigned *n = armed_for(current()->serves, site);
+    if (__builtin_expect(!n || !__atomic_load_n(n, __ATOMIC_RELAXED), 1)) return false;
     /* The one that takes it from 1 to 0 fails; of several threads only one does, and nobody takes it below. */
-    unsigned left = __atomic_load_n(&p->inject[site], __ATOMIC_RELAXED);
-    while (left && !__atomic_compare_exchange_n(&p->inject[site], &left, left - 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+    unsigned left = __atomic_load_n(n, __ATOMIC_RELAXED);
+    while (left && !__atomic_compare_exchange_n(n, &left, left - 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
     return left == 1;
 }
 
 void inject_arm(enum inject_site site, unsigned nth) {
-    __atomic_store_n(&current_process()->inject[site], nth, __ATOMIC_RELAXED);
+    __atomic_store_n(armed_for(current_process(), site), nth, __ATOMIC_RELAXED);
 }
 
 unsigned inject_left(enum inject_site site) {
-    return __atomic_load_n(&current_process()->inject[site], __ATOMIC_RELAXED);
+    return __atomic_load_n(armed_for(current_process(), site), __ATOMIC_RELAXED);
 }

@@ -20,6 +20,9 @@ enum inject_site {
     INJECT_FRAME,   /* frame_alloc of a frame that nobody promised */
     INJECT_HEAP,    /* an object from a cache, or a heap block */
     INJECT_RESERVE, /* a promise of frames, page tables included */
+    INJECT_SYSTEM,  /* from here on: whoever does it, for whomever */
+    INJECT_SLOT = INJECT_SYSTEM, /* a slot to write a page to */
+    INJECT_SWAP_WRITE, INJECT_SWAP_READ, /* a transfer, as if the device had failed */
     INJECT_SITES,
 };
 

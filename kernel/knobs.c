@@ -32,6 +32,12 @@
  *   vm.stats.tlb_covered            N    interrupts that found the work done by a later batch
  *   vm.stats.tlb_kept .tlb_outdated N    returns to a space with every translation kept; with all of them flushed
  *
+ *   vm.swap.total .free .bad        N    slots of swap, those that are free, those that could not be written
+ *   vm.swap.cached                  N    frames that a slot has a copy of, or that are on their way
+ *   vm.swap.read .written           N    pages, since boot
+ *   vm.swap.ahead .kept .errors     N    pages read ahead; that went without being written again; that failed
+ *   vm.swap.rounds .barren          N    rounds of page-out; those after which nothing was free and nobody could help it
+ *
  *   hw.ncpu                         N    CPUs that run
  *
  *   kern.ostype                     T    "Holdfast"
@@ -43,6 +49,9 @@
  *   debug.audit_text                T    the same: "ok", or what is broken
  *   debug.inject.frame .heap .reserve
  *                                   N w  n: the caller's n-th such allocation from now fails; reads as what is left
+ *   debug.inject.slot .swap_write .swap_read
+ *                                   N w  the same for whoever does it: a slot to page out to; a transfer, as if the device failed
+ *   debug.evict                     N w  writing 1 evicts all that may be evicted; reads as the pages that went so, since boot
  *   debug.yield.POINT               N w  n: whoever passes this point of the kernel yields n times (kernel/race.h)
  *   debug.yield.met                 N    times that others passed armed points meanwhile, since boot
  *   debug.aio.hold                  N w  1: no request is taken up; 2: requests are taken up but stay in hand
@@ -225,6 +234,50 @@ static void audit_text(char *to, size_t size) {
 INJECTION(frame, INJECT_FRAME)
 INJECTION(heap, INJECT_HEAP)
 INJECTION(reserve, INJECT_RESERVE)
+INJECTION(slot, INJECT_SLOT)
+INJECTION(swap_write, INJECT_SWAP_WRITE)
+INJECTION(swap_read, INJECT_SWAP_READ)
+
+/* ---- swap and page-out ---- */
+
+#define SWAP_STAT(name)                       \
+    static uint64_t get_swap_##name(void) {   \
+        struct swap_stats s;                  \
+        swap_get_stats(&s);                   \
+        return s.name;                        \
+    }
+SWAP_STAT(total)
+SWAP_STAT(free)
+SWAP_STAT(bad)
+SWAP_STAT(cached)
+SWAP_STAT(read)
+SWAP_STAT(written)
+SWAP_STAT(ahead)
+SWAP_STAT(kept)
+SWAP_STAT(errors)
+
+static uint64_t get_pageout_rounds(void) {
+    uint64_t rounds, barren;
+    pageout_get_stats(&rounds, &barren);
+    return rounds;
+}
+
+static uint64_t get_pageout_barren(void) {
+    uint64_t rounds, barren;
+    pageout_get_stats(&rounds, &barren);
+    return barren;
+}
+
+static uint64_t evicted; /* by command, since boot */
+
+static uint64_t get_evicted(void) {
+    return __atomic_load_n(&evicted, __ATOMIC_RELAXED);
+}
+
+static int set_evict(uint64_t n) {
+    if (n) __atomic_fetch_add(&evicted, pageout_everything(), __ATOMIC_RELAXED);
+    return 0;
+}
 
 /* ---- yields on order ---- */
 
@@ -300,6 +353,21 @@ const struct knob knobs[] = {
     {"debug.inject.frame", NW(get_inject_frame, set_inject_frame)},
     {"debug.inject.heap", NW(get_inject_heap, set_inject_heap)},
     {"debug.inject.reserve", NW(get_inject_reserve, set_inject_reserve)},
+    {"debug.inject.slot", NW(get_inject_slot, set_inject_slot)},
+    {"debug.inject.swap_write", NW(get_inject_swap_write, set_inject_swap_write)},
+    {"debug.inject.swap_read", NW(get_inject_swap_read, set_inject_swap_read)},
+    {"debug.evict", NW(get_evicted, set_evict)},
+    {"vm.swap.total", N(get_swap_total)},
+    {"vm.swap.free", N(get_swap_free)},
+    {"vm.swap.bad", N(get_swap_bad)},
+    {"vm.swap.cached", N(get_swap_cached)},
+    {"vm.swap.read", N(get_swap_read)},
+    {"vm.swap.written", N(get_swap_written)},
+    {"vm.swap.ahead", N(get_swap_ahead)},
+    {"vm.swap.kept", N(get_swap_kept)},
+    {"vm.swap.errors", N(get_swap_errors)},
+    {"vm.swap.rounds", N(get_pageout_rounds)},
+    {"vm.swap.barren", N(get_pageout_barren)},
     {"debug.yield.all", NW(get_race_all, set_race_all)},
 #define RACE_ROW(name, id) {"debug.yield." #name, NW(get_race_##name, set_race_##name)},
     RACE_POINTS(RACE_ROW)

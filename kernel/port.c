@@ -417,6 +417,11 @@ long sys_port_open(uint64_t user_name, uint64_t sectors) {
 
 /* ---- at boot, and for tests ---- */
 
+static _Noreturn void page_out(void *arg) {
+    (void)arg;
+    pageout_run();
+}
+
 void ports_init(void) {
     mutex_init(&ports_lock, "ports");
     for (struct port *p = ports; p < ports + PORTS; p++) {
@@ -428,7 +433,8 @@ void ports_init(void) {
     }
     waitq_init(&lost_q, "lost requests");
     STAILQ_INIT(&lost);
-    if (!thread_create_kernel("ports", end_lost, NULL)) panic("no memory for the thread of ports");
+    if (!thread_create_kernel("ports", end_lost, NULL) || !thread_create_kernel("page-out", page_out, NULL))
+        panic("no memory for the threads of ports and page-out");
 }
 
 uint64_t ports_unfinished(void) {

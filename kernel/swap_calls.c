@@ -23,10 +23,6 @@
 #define SWAP_FLAG_PREFER    0x8000u
 #define SWAP_FLAGS_DISCARD  0x70000u
 
-/* Until mm/ has a page-out these are not there, and the calls are ENOSYS. */
-int swap_on(struct backing *, int priority) __attribute__((weak));
-int swap_off(struct backing *) __attribute__((weak));
-
 static int find_port(uint64_t path, struct port **p) {
     struct place at;
     if (!process_privileged(current_process())) return -EPERM;
@@ -52,7 +48,7 @@ long sys_swapon(uint64_t path, uint64_t flags) {
     int err = find_port(path, &p);
     if (err == -EPERM) return err;
     if (f & ~(SWAP_FLAG_PRIO_MASK | SWAP_FLAG_PREFER | SWAP_FLAGS_DISCARD)) return -EINVAL;
-    if (!err) err = swap_on ? set_swap(p, true) : -ENOSYS;
+    if (!err) err = set_swap(p, true);
     if (err) return err;
     int priority = f & SWAP_FLAG_PREFER ? (int)(f & SWAP_FLAG_PRIO_MASK) : __atomic_sub_fetch(&last, 1, __ATOMIC_RELAXED);
     err = swap_on(&p->backing, priority);
@@ -63,7 +59,7 @@ long sys_swapon(uint64_t path, uint64_t flags) {
 long sys_swapoff(uint64_t path) {
     struct port *p;
     int err = find_port(path, &p);
-    if (!err) err = swap_off ? swap_off(&p->backing) : -ENOSYS;
+    if (!err) err = swap_off(&p->backing);
     if (!err) set_swap(p, false);
     return err;
 }

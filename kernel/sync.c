@@ -286,6 +286,15 @@ void rw_lock_shared(struct rwlock *l) {
     spin_unlock(&l->guard);
 }
 
+bool rw_trylock_shared(struct rwlock *l) {
+    spin_lock(&l->guard);
+    bool taken = !l->writer && !l->waiters.head;
+    if (taken) l->readers++;
+    spin_unlock(&l->guard);
+    if (taken) lockdep_take(l->name, LOCK_SLEEP, LOCK_TRY);
+    return taken;
+}
+
 void rw_unlock_shared(struct rwlock *l) {
     lockdep_release(l->name, LOCK_SLEEP);
     spin_lock(&l->guard);

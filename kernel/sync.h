@@ -79,6 +79,7 @@ bool mutex_held(const struct mutex *);             /* by this thread */
 
 void rw_init(struct rwlock *, const char *name);
 void rw_lock_shared(struct rwlock *l) ACQUIRE_SHARED(l); /* may sleep */
+bool rw_trylock_shared(struct rwlock *l) TRY_ACQUIRE_SHARED(l);
 void rw_unlock_shared(struct rwlock *l) RELEASE_SHARED(l);
 void rw_lock(struct rwlock *l) ACQUIRE(l);         /* exclusive; may sleep */
 void rw_unlock(struct rwlock *l) RELEASE(l);

@@ -5,13 +5,13 @@
  * Calls that ask about a range or advise on it, and change no region's extent: madvise, mincore, msync.
  *
  * madvise on a locked page: what would take the page away is -EINVAL and touches nothing (contract L19).
- * MADV_FREE frees at once, which POSIX-minded callers must be ready for anyway. MADV_COLD and MADV_PAGEOUT
- * move nothing as long as there is nowhere to move it to; their arguments are checked all the same.
+ * MADV_FREE frees at once, which POSIX-minded callers must be ready for anyway.
  */
 #include <asm/errno.h>
 #include <asm/mman.h>
 
 #include "kernel/assert.h"
+#include "mm/evict.h"
 #include "mm/space.h"
 
 /* ---- madvise ---- */
@@ -71,17 +71,33 @@ static void forget(struct space *s, vaddr_t start, vaddr_t end) {
         pages_drop(s, r, r->start > start ? r->start : start, r->end < end ? r->end : end);
 }
 
+static void evict_object_of(const struct region *r) {
+    struct eviction ev = {.most = UINT64_MAX, .most_looks = UINT64_MAX, .force = true};
+    evict_object(r->object, &ev);
+}
+
+/* MADV_PAGEOUT: pages leave now, as far as there is swap for them; MADV_COLD: sooner than others. A shared object's pages
+ * leave with the whole object. */
+static void age_or_evict(struct space *s, vaddr_t start, vaddr_t end, bool evict) {
+    struct eviction ev = {.most = UINT64_MAX, .most_looks = UINT64_MAX, .force = evict, .only_age = !evict};
+    evict_range(s, start, end, &ev);
+    for (struct region *r = region_find(&s->regions, start); evict && r && r->start < end; r = region_next(r))
+        if (r->flags & REGION_SHARED) evict_object_of(r);
+}
+
 static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, int advice) REQUIRES(&s->lock) {
     int err = check_advice(s, start, end, advice);
     if (err) return err;
     if (is_flag_advice(advice)) return change_flags(s, start, end, advice);
     if (advice == MADV_DONTNEED || advice == MADV_FREE) forget(s, start, end);
+    if (advice == MADV_PAGEOUT || advice == MADV_COLD) age_or_evict(s, start, end, advice == MADV_PAGEOUT);
     return 0;
 }
 
 /* MADV_POPULATE_*: page by page, as touching them would. */
 static int populate_pages(struct space *s, vaddr_t start, vaddr_t end, bool write) {
     int err = 0;
+    struct stall st = {0};
     for (vaddr_t va = start; va < end && !err; va += PAGE_SIZE) {
         rw_lock_shared(&s->lock);
         const struct region *r = region_find(&s->regions, va);
@@ -90,10 +106,12 @@ static int populate_pages(struct space *s, vaddr_t start, vaddr_t end, bool writ
         else if (!region_accessible(r) || (write && !(r->prot & PROT_WRITE)))
             err = -EINVAL;
         else
-            err = page_resolve(s, r, va, r->prot, write);
+            err = page_resolve(s, r, va, r->prot, write, &st);
         rw_unlock_shared(&s->lock);
-        if (err == -ENXIO) err = -EFAULT;
+        if (err == -ENXIO || err == -EIO) err = -EFAULT;
+        if (stalled(&err, &st)) va -= PAGE_SIZE; /* this one again */
     }
+    stall_end(&st);
     return err;
 }
 

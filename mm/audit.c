@@ -7,7 +7,8 @@
  *   I1  each frame is in one state, the states add up to all of RAM, the free lists hold what is free
  *   I2  every accessible page of a locked region is present, and writable where region and privacy say so
  *   I3  charges equal the accessible locked pages; mapped and accessible pages equal their sums
- *   I4  references equal entries, index slots and pins; a table's count equals its entries
+ *   I4  references equal entries, index slots, pins and swap's own; a table's count equals its entries; each name of a
+ *       slot of swap, in a page table or an index, is counted by that slot
  *   I6  nothing is writable and executable; no user entry reaches a frame of the kernel's
  *   and the promises: what is promised equals what regions, tables, objects and pins were promised
  *
@@ -26,11 +27,14 @@
 #include "kernel/assert.h"
 #include "libc/core/format.h"
 #include "libc/core/string.h"
+#include "mm/object_impl.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 
 struct audit {
     bool broken;
     uint64_t promised, charged;
+    struct swap_sums named; /* by entries of page tables and indexes */
     uint64_t seen[FRAME_STATES];
 };
 
@@ -100,23 +104,37 @@ static void check_states(struct audit *a) {
     }
     if (sum != fs.total) found(a, "I1: %lu frames in all states, %lu in all", sum, fs.total);
     if (fs.promised != a->promised) found(a, "promises: %lu made, %lu accounted for", fs.promised, a->promised);
-    if (fs.given > fs.promised) found(a, "promises: %lu given of %lu", fs.given, fs.promised);
-    if (fs.count[FRAME_FREE] < fs.promised - fs.given) found(a, "promises: %lu due, %lu free", fs.promised - fs.given, free);
+    struct swap_stats swap;
+    swap_get_stats(&swap); /* a frame on its way may have outlived its page */
+    if (fs.given > fs.promised + swap.cached) found(a, "promises: %lu given of %lu", fs.given, fs.promised);
+    if (fs.count[FRAME_FREE] + fs.backing + fs.given < fs.promised)
+        found(a, "promises: %lu due, %lu free", fs.promised - fs.given, free);
 }
 
 /* ---- objects ---- */
 
+static void name_slot(struct audit *a, slot_t s) {
+    a->named.names++;
+    a->named.hash += swap_hash(s);
+}
+
 static void check_object(struct object *o, void *arg) {
     struct audit *a = arg;
-    uint64_t resident = 0;
+    uint64_t resident = 0, swapped = 0;
     mutex_lock(&o->lock);
     for (uint64_t leaf = 0; leaf < o->leaves; leaf++)
         for (unsigned i = 0; i < 1024; i++) {
             pfn_t pfn = o->index[leaf][i];
             if (pfn == NO_PFN) continue;
+            if (index_swapped(pfn)) {
+                name_slot(a, index_slot(pfn));
+                swapped++;
+                continue;
+            }
             frame_of(pfn)->next++;
             resident++;
         }
+    if (swapped != o->swapped) found(a, "I4: object has %lu pages in swap, %lu counted", swapped, o->swapped);
     if (resident != o->resident) found(a, "I4: object has %lu pages, %lu counted", resident, o->resident);
     if (o->kind == OBJECT_SHARED) a->promised += page_ceil(o->size) >> PAGE_SHIFT;
     mutex_unlock(&o->lock);
@@ -124,12 +142,24 @@ static void check_object(struct object *o, void *arg) {
 
 /* ---- page tables ---- */
 
+/* Reached by one mapping, pins and a copy in swap aside. */
+static bool is_own(pfn_t pfn) {
+    const struct frame *f = frame_of(pfn);
+    return f->refs - f->pins - (f->slot != 0) == 1;
+}
+
 static void check_entry(struct audit *a, const struct region *r, vaddr_t va, pte_t e) {
     pfn_t pfn = pte_pfn(e);
     if ((e & PTE_W) && !(e & PTE_NX)) found(a, "I6: %#lx is writable and executable", va);
     if (pte_is_device(e) != ((r->flags & REGION_DEVICE) != 0)) found(a, "I6: %#lx is a device's against its region", va);
     if ((e & PTE_W) && !(r->prot & PROT_WRITE)) found(a, "I6: %#lx is writable, its region is not", va);
     if (pte_is_device(e)) return; /* there is no frame behind it */
+    if (pte_swapped(e)) {
+        if (r->flags & (REGION_SHARED | REGION_DEVICE)) found(a, "I4: %#lx is shared and swapped by its page table", va);
+        if (!(r->flags & REGION_PROMISED)) a->promised++;
+        name_slot(a, pte_slot(e));
+        return;
+    }
     enum frame_state state = frame_of(pfn)->state;
     if (pte_present(e) != region_accessible(r))
         found(a, "I6: %#lx is %s against its region", va, pte_present(e) ? "open" : "parked");
@@ -139,13 +169,14 @@ static void check_entry(struct audit *a, const struct region *r, vaddr_t va, pte
     }
     if (state < FRAME_CACHE || state == FRAME_TABLE) found(a, "I6: %#lx reaches frame %u in state %u", va, pfn, state);
     if (state == FRAME_ANON && !(r->flags & (REGION_PROMISED | REGION_SHARED))) a->promised++;
-    if ((e & PTE_W) && !(r->flags & REGION_SHARED) && (state != FRAME_ANON || !frame_is_sole(pfn)))
+    if ((e & PTE_W) && !(r->flags & REGION_SHARED) && (state != FRAME_ANON || !is_own(pfn)))
         found(a, "I4: %#lx can write frame %u which is not its own", va, pfn);
     frame_of(pfn)->next++;
 }
 
 /* Entries in use below a table, checking each table's count; a table itself is found by its parent. */
-static uint64_t check_table(struct audit *a, struct space *s, const pte_t *table, int level, vaddr_t base, uint64_t *tables) {
+static uint64_t check_table(struct audit *a, struct space *s, const pte_t *table, int level, vaddr_t base, uint64_t *tables,
+                            uint64_t *swapped) {
     uint64_t used = 0, leaves = 0;
     unsigned n = level == PT_LEVELS - 1 ? PT_ENTRIES / 2 : PT_ENTRIES;
     for (unsigned i = 0; i < n; i++) {
@@ -155,11 +186,12 @@ static uint64_t check_table(struct audit *a, struct space *s, const pte_t *table
         used++;
         if (level) {
             ++*tables;
-            leaves += check_table(a, s, phys_to_virt(e & PTE_FRAME), level - 1, va, tables);
+            leaves += check_table(a, s, phys_to_virt(e & PTE_FRAME), level - 1, va, tables, swapped);
             continue;
         }
         const struct region *r = region_find(&s->regions, va);
         leaves++;
+        *swapped += pte_swapped(e);
         if (!r)
             found(a, "I4: %#lx has a page and no region", va);
         else
@@ -204,12 +236,13 @@ static void check_regions(struct audit *a, struct space *s) {
 
 static void check_space(struct space *s, void *arg) {
     struct audit *a = arg;
-    uint64_t tables = 0;
+    uint64_t tables = 0, swapped = 0;
     check_regions(a, s);
     spin_lock(&s->pmap.lock);
-    uint64_t leaves = check_table(a, s, phys_to_virt(s->pmap.root), PT_LEVELS - 1, 0, &tables);
+    uint64_t leaves = check_table(a, s, phys_to_virt(s->pmap.root), PT_LEVELS - 1, 0, &tables, &swapped);
     if (tables != s->pmap.tables) found(a, "I4: %lu page tables, %u counted", tables, s->pmap.tables);
-    if (leaves != s->pmap.resident) found(a, "I4: %lu pages in tables, %lu counted", leaves, s->pmap.resident);
+    if (leaves - swapped != s->pmap.resident) found(a, "I4: %lu pages in tables, %lu counted", leaves - swapped, s->pmap.resident);
+    if (swapped != s->pmap.swapped) found(a, "I4: %lu slots in tables, %lu counted", swapped, s->pmap.swapped);
     spin_unlock(&s->pmap.lock);
     if (tables > s->regions.tables) found(a, "promises: %lu page tables, %lu foreseen", tables, s->regions.tables);
     a->promised += s->tables_promised + s->pinned;
@@ -230,12 +263,28 @@ static void check_kernel(struct audit *a, const pte_t *table, int level, unsigne
     }
 }
 
+static void count_frame(pfn_t pfn) {
+    frame_of(pfn)->next++;
+}
+
+/* Every name of a slot is known to it, and every frame that swap holds is counted. */
+static void check_swap(struct audit *a) {
+    struct swap_sums sums = {0};
+    const char *wrong = swap_check(&sums, count_frame);
+    if (wrong) found(a, "%s", wrong);
+    if (sums.names != a->named.names)
+        found(a, "I4: slots have %lu names, %lu are there", sums.names, a->named.names);
+    else if (sums.hash != a->named.hash)
+        found(a, "I4: %lu slots are named, but not those that think so", sums.names);
+}
+
 static const char *audit_once(void) {
     struct audit a = {0};
     uint64_t charged, cap;
     each_block(&a, start_count);
     objects_each(check_object, &a);
     spaces_each(check_space, &a);
+    check_swap(&a);
     each_block(&a, check_count);
     check_states(&a);
     charge_get_stats(&charged, &cap);

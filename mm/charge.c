@@ -34,16 +34,18 @@ int charge_permitted(const struct space *s, bool privileged) {
 }
 
 int charge_pages(struct space *s, uint64_t n, bool privileged) {
+    uint64_t room = frame_lockable();
     if (n == 0) return 0;
     if (!privileged) {
         uint64_t limit = pages_in(s->limits.memlock);
         if (s->charged > limit || n > limit - s->charged) return -ENOMEM;
     }
     spin_lock(&charge_lock);
-    bool ok = locked <= cap && n <= cap - locked;
-    if (ok) locked += n;
+    int err = locked <= cap && n <= cap - locked ? 0 : -ENOMEM;
+    if (!err && n > room - (locked < room ? locked : room)) err = -EAGAIN;
+    if (!err) locked += n;
     spin_unlock(&charge_lock);
-    if (!ok) return -ENOMEM;
+    if (err) return err;
     s->charged += n;
     return 0;
 }

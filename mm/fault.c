@@ -13,9 +13,13 @@
  *   there, write, but | 6 the only user of an anonymous frame: let it write|        (never:         |
  *   read-only         | 7 otherwise: a copy (COW)                          |   5 gave all rights)   |
  *                     +----------------------------------------------------+------------------------+
+ *   in swap           | 8 the frame, when it has been read; or a copy, for   |        (5, by the      |
+ *                     |   a write, if others want it as well               |         object's index)|
+ *                     +----------------------------------------------------+------------------------+
  *
- * Frames of cases 2, 4 and 7 were promised with the region (MAP_NORESERVE: promised here, and only this
- * may fail); frames of an object may be refused if it is a file.
+ * Pages of cases 2, 4 and 7 were committed with the region (MAP_NORESERVE: committed here, which may fail);
+ * frames of an object may be refused if it is a file. What has to wait for a frame, or for a page from swap,
+ * says so in a stall and is done again (mm/stall.h).
  *
  * LOCKING  space.lock shared keeps regions as they are. Cases 1, 2, 6, 7 run under pmap.lock; 3, 4, 5
  *          take object.lock first, so that truncation cannot pass between the look and the map. Two
@@ -31,6 +35,7 @@
 #include "kernel/trace.h"
 #include "libc/core/string.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 
 /* ---- one page ---- */
 
@@ -47,41 +52,76 @@ static void copy_frame(pfn_t to, pfn_t from) {
         memcpy(frame_addr(to), frame_addr(from), PAGE_SIZE);
 }
 
+static int lacks_frame(struct stall *st) {
+    st->frames = 1;
+    return -ESTALL;
+}
+
 /* Put a private copy of frame from into the entry. pmap.lock held. */
-static int install_copy(struct space *s, const struct region *r, pte_t *slot, pfn_t from, int prot) {
-    if (!is_paid(r, *slot) && frame_promise(1)) return -ENOMEM;
+static int install_copy(struct space *s, const struct region *r, pte_t *slot, pfn_t from, int prot, struct stall *st) {
     pfn_t pfn = frame_alloc(FRAME_ANON);
+    if (pfn == NO_PFN) return lacks_frame(st);
+    if (!is_paid(r, *slot) && frame_commit(1)) {
+        frame_drop(pfn);
+        return -ENOMEM;
+    }
     copy_frame(pfn, from);
     pmap_set(&s->pmap, slot, pte_make(pfn, true, prot & PROT_EXEC) | PTE_D);
     return 0;
 }
 
 /* Cases 6 and 7: the entry is there, without the right to write. */
-static int break_cow(struct space *s, const struct region *r, vaddr_t va, pte_t *slot, int prot, struct flush *f) {
+static int break_cow(struct space *s, const struct region *r, vaddr_t va, pte_t *slot, int prot, struct flush *f,
+                     struct stall *st) {
     pte_t e = *slot;
     pfn_t old = pte_pfn(e);
+    if (frame_of(old)->state == FRAME_ANON && frame_of(old)->slot) swap_detach(old); /* its copy is about to be outdated */
     if (old != zero_pfn && frame_of(old)->state == FRAME_ANON && frame_is_sole(old)) {
         pmap_set(&s->pmap, slot, e | PTE_W | PTE_D);
         page_grew(s, r, va, f);
         return 0;
     }
-    int err = install_copy(s, r, slot, old, prot);
+    int err = install_copy(s, r, slot, old, prot, st);
     if (err) return err;
     flush_page(f, va);
     if (old != zero_pfn) flush_drop(f, old);
     return 0;
 }
 
-/* Cases 1, 2, 6, 7: nothing but the page table is needed. 1: the object is. */
-static int resolve_here(struct space *s, const struct region *r, vaddr_t va, int prot, bool write, struct flush *f) {
+/* Case 8: the page is in swap, or on its way there or back. Who alone wants it gets the frame itself, to write as well. */
+static int resolve_swapped(struct space *s, pte_t *entry, int prot, bool write, struct stall *st) {
+    slot_t slot = pte_slot(*entry);
+    pfn_t pfn;
+    bool alone;
+    int err = swap_lookup(slot, st, &pfn, &alone);
+    if (err) return err;
+    if (write && !alone) {
+        pfn_t copy = frame_alloc(FRAME_ANON);
+        if (copy == NO_PFN) return lacks_frame(st);
+        copy_frame(copy, pfn);
+        pmap_set(&s->pmap, entry, pte_make(copy, true, prot & PROT_EXEC) | PTE_D);
+        swap_free(slot);
+        return 0;
+    }
+    pte_t now = pte_make(pfn, alone && (prot & PROT_WRITE), prot & PROT_EXEC) | (write ? PTE_D : 0);
+    swap_claim(slot);
+    pmap_set(&s->pmap, entry, prot == PROT_NONE ? pte_park(now) : now);
+    return 0;
+}
+
+/* Cases 1, 2, 6, 7, 8: nothing but the page table is needed. 1: the object is. */
+static int resolve_here(struct space *s, const struct region *r, vaddr_t va, int prot, bool write, struct flush *f,
+                        struct stall *st) {
     pte_t *slot = pmap_make(&s->pmap, va);
     int err = 0;
-    if (*slot) {
-        if (write && !(*slot & PTE_W)) err = break_cow(s, r, va, slot, prot, f);
+    if (pte_swapped(*slot)) {
+        err = resolve_swapped(s, slot, prot, write, st);
+    } else if (*slot) {
+        if (write && !(*slot & PTE_W)) err = break_cow(s, r, va, slot, prot, f, st);
     } else if (r->object) {
         err = 1;
     } else if (write) {
-        err = install_copy(s, r, slot, zero_pfn, prot);
+        err = install_copy(s, r, slot, zero_pfn, prot, st);
     } else {
         pmap_set(&s->pmap, slot, pte_make(zero_pfn, false, prot & PROT_EXEC));
     }
@@ -105,13 +145,13 @@ static int resolve_device(struct space *s, const struct region *r, vaddr_t va, i
 }
 
 /* Cases 3, 4, 5. */
-static int resolve_object(struct space *s, const struct region *r, vaddr_t va, int prot, bool write) {
+static int resolve_object(struct space *s, const struct region *r, vaddr_t va, int prot, bool write, struct stall *st) {
     struct object *o = r->object;
     struct flush f;
     pfn_t pfn;
     flush_begin(&f, &s->pmap);
     mutex_lock(&o->lock);
-    int err = object_page_locked(o, r->offset + pages_in(va - r->start), &pfn);
+    int err = object_page_locked(o, r->offset + pages_in(va - r->start), &pfn, st);
     if (!err) {
         spin_lock(&s->pmap.lock);
         pte_t *slot = pmap_make(&s->pmap, va);
@@ -119,7 +159,7 @@ static int resolve_object(struct space *s, const struct region *r, vaddr_t va, i
         if (*slot) {
             /* another thread brought it in meanwhile; if it lacks a right, the caller comes again */
         } else if (write && !shared) {
-            err = install_copy(s, r, slot, pfn, prot);
+            err = install_copy(s, r, slot, pfn, prot, st);
         } else {
             pmap_set(&s->pmap, slot, pte_make(pfn, shared && (prot & PROT_WRITE), prot & PROT_EXEC));
             keep = true;
@@ -133,19 +173,17 @@ static int resolve_object(struct space *s, const struct region *r, vaddr_t va, i
     return err;
 }
 
-static int resolve_once(struct space *s, const struct region *r, vaddr_t va, int prot, bool write) {
+static int resolve_once(struct space *s, const struct region *r, vaddr_t va, int prot, bool write, struct stall *st) {
     struct flush f;
     race_point(RACE_FAULT);
     flush_begin(&f, &s->pmap);
     spin_lock(&s->pmap.lock);
-    int err = resolve_here(s, r, va, prot, write, &f);
-    /* Under the lock still, as everywhere: a frame that was copied has lost our promise to its copy. Were it to stay, and
-     * its other user to give up both frame and promise now, more would be given than is promised. */
-    flush_finish(&f);
+    int err = resolve_here(s, r, va, prot, write, &f, st);
+    flush_finish(&f); /* under the lock still, as everywhere: what is let go, is let go at once */
     spin_unlock(&s->pmap.lock);
     if (err != 1) return err;
     race_point(RACE_FAULT_OBJECT);
-    return r->flags & REGION_DEVICE ? resolve_device(s, r, va, prot) : resolve_object(s, r, va, prot, write);
+    return r->flags & REGION_DEVICE ? resolve_device(s, r, va, prot) : resolve_object(s, r, va, prot, write, st);
 }
 
 /* MLOCK_ONFAULT: this touch locks the page, so it is the last that may fault (L2, L14), be it a read. */
@@ -157,10 +195,10 @@ static bool locks_by_touch(const struct region *r, int prot) {
  * What finds no frame may push out clean copies of files, and is tried again: once. What goes may be the very page
  * that was just brought in, for a private copy that nobody promised; trying for ever would never end.
  */
-int page_resolve(struct space *s, const struct region *r, vaddr_t va, int prot, bool write) {
+int page_resolve(struct space *s, const struct region *r, vaddr_t va, int prot, bool write, struct stall *st) {
     write = write || locks_by_touch(r, prot);
-    int err = resolve_once(s, r, va, prot, write);
-    if (err == -ENOMEM && object_make_room()) err = resolve_once(s, r, va, prot, write);
+    int err = resolve_once(s, r, va, prot, write, st);
+    if (err == -ENOMEM && object_make_room()) err = resolve_once(s, r, va, prot, write, st);
     return err;
 }
 
@@ -194,6 +232,7 @@ static vaddr_t populate_span(struct space *s, const struct region *r, vaddr_t va
         }
         if (*pte || !fill) break;
         pfn_t pfn = frame_alloc_zero(FRAME_ANON);
+        if (pfn == NO_PFN) break;
         pmap_set(&s->pmap, pte, pte_make(pfn, true, exec) | PTE_D);
         --*budget;
     }
@@ -212,7 +251,8 @@ static bool satisfied(struct space *s, vaddr_t va, int prot) {
     return ok;
 }
 
-int pages_populate(struct space *s, struct region *r, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget, bool past_end) {
+int pages_populate(struct space *s, struct region *r, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget, bool past_end,
+                   struct stall *st) {
     while (*va < end && *budget) {
         vaddr_t from = *va;
         *va = populate_span(s, r, from, end, prot, budget);
@@ -220,7 +260,7 @@ int pages_populate(struct space *s, struct region *r, vaddr_t *va, vaddr_t end, 
         if (*va != from && !(*va & (PT_SPAN(1) - 1))) continue; /* the next leaf table */
         while (!satisfied(s, *va, prot)) {
             race_point(RACE_LOCK_PAGE);
-            int err = page_resolve(s, r, *va, prot, prot & PROT_WRITE);
+            int err = page_resolve(s, r, *va, prot, prot & PROT_WRITE, st);
             if (err == -ENXIO && past_end) {
                 r->holes = HOLES_SOME;
                 break;
@@ -233,18 +273,19 @@ int pages_populate(struct space *s, struct region *r, vaddr_t *va, vaddr_t end, 
     return 0;
 }
 
-int pages_complete(struct space *s, const struct region *r, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget) {
+int pages_complete(struct space *s, const struct region *r, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget,
+                   struct stall *st) {
     pte_t need = needed_rights(prot);
     while (*va < end && *budget) {
         vaddr_t stop;
         spin_lock(&s->pmap.lock);
         const pte_t *pte = pmap_span(&s->pmap, va, end, &stop);
-        for (; pte && *va < stop && (*pte == 0 || (*pte & need) == need); pte++) *va += PAGE_SIZE;
+        for (; pte && *va < stop && (!pte_resident(*pte) || (*pte & need) == need); pte++) *va += PAGE_SIZE;
         spin_unlock(&s->pmap.lock);
         if (!pte) *va = end;
         --*budget;
         if (!pte || *va == stop) continue;
-        int err = page_resolve(s, r, *va, prot, prot & PROT_WRITE);
+        int err = page_resolve(s, r, *va, prot, prot & PROT_WRITE, st);
         if (err && err != -ENXIO) return err; /* ENXIO: truncation took it away meanwhile */
     }
     return 0;
@@ -259,19 +300,27 @@ static bool allowed(const struct region *r, int access) {
     return prot != PROT_NONE; /* x86 has no write-only or execute-only pages */
 }
 
+/* Lock held, shared: one look. 1: no region there. */
+static int fault_once(struct space *s, vaddr_t va, int access, struct stall *st) {
+    const struct region *r = region_find(&s->regions, va);
+    if (!r) return 1;
+    return allowed(r, access) ? page_resolve(s, r, page_floor(va), r->prot, access == FAULT_WRITE, st) : -EACCES;
+}
+
 int space_fault(struct space *s, vaddr_t va, int access) {
+    struct stall st = {0};
+    int err;
     trace(TRACE_FAULT, va, (uint64_t)access);
     if (va < USER_MIN || va >= USER_MAX) return -EFAULT;
-    rw_lock_shared(&s->lock);
-    const struct region *r = region_find(&s->regions, va);
-    if (!r) {
+    do {
+        rw_lock_shared(&s->lock);
+        err = fault_once(s, va, access, &st);
         rw_unlock_shared(&s->lock);
-        return stack_grow(s, va);
-    }
-    int err = -EACCES;
-    if (allowed(r, access)) err = page_resolve(s, r, page_floor(va), r->prot, access == FAULT_WRITE);
-    rw_unlock_shared(&s->lock);
-    if (!err) __atomic_fetch_add(&s->minor_faults, 1, __ATOMIC_RELAXED);
+    } while (stalled(&err, &st));
+    stall_end(&st);
+    pageout_check();
+    if (err == 1) return stack_grow(s, va);
+    if (!err) __atomic_fetch_add(st.waited ? &s->major_faults : &s->minor_faults, 1, __ATOMIC_RELAXED);
     return err;
 }
 
@@ -281,22 +330,34 @@ int space_fault(struct space *s, vaddr_t va, int access) {
 static bool copy_present(struct space *s, vaddr_t va, void *kernel, size_t len, bool write) {
     pte_t need = PTE_P | (write ? PTE_W : 0);
     spin_lock(&s->pmap.lock);
-    const pte_t *slot = pmap_find(&s->pmap, va);
+    pte_t *slot = pmap_find(&s->pmap, va);
     bool ok = slot && (*slot & need) == need;
     char *at = ok ? (char *)frame_addr(pte_pfn(*slot)) + (va & PAGE_MASK) : NULL;
+    if (ok && write) pmap_dirty(slot);
     if (ok && write) memcpy(at, kernel, len);
     if (ok && !write) memcpy(kernel, at, len);
     spin_unlock(&s->pmap.lock);
     return ok;
 }
 
-static int copy_page(struct space *s, vaddr_t va, void *kernel, size_t len, bool write) {
-    rw_lock_shared(&s->lock);
+/* Lock held, shared. */
+static int copy_once(struct space *s, vaddr_t va, void *kernel, size_t len, bool write, struct stall *st) {
     const struct region *r = region_find(&s->regions, va);
     int err = r && region_accessible(r) && (!write || (r->prot & PROT_WRITE)) ? 0 : -EFAULT;
     /* Again when truncation takes it away between the two. */
-    while (!err && !copy_present(s, va, kernel, len, write)) err = page_resolve(s, r, page_floor(va), r->prot, write);
-    rw_unlock_shared(&s->lock);
+    while (!err && !copy_present(s, va, kernel, len, write)) err = page_resolve(s, r, page_floor(va), r->prot, write, st);
+    return err;
+}
+
+static int copy_page(struct space *s, vaddr_t va, void *kernel, size_t len, bool write) {
+    struct stall st = {0};
+    int err;
+    do {
+        rw_lock_shared(&s->lock);
+        err = copy_once(s, va, kernel, len, write, &st);
+        rw_unlock_shared(&s->lock);
+    } while (stalled(&err, &st));
+    stall_end(&st);
     return err == 0 || err == -ENOMEM ? err : -EFAULT;
 }
 

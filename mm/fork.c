@@ -9,6 +9,7 @@
  *      the frame of zeroes                     the same                 as it was
  *      locked and writable, or pinned          a copy, now              as it was: still writable
  *      anything else                           the same frame, COW      loses the right to write
+ *      in swap                                 the same slot            as it was
  *
  * The child has no locks, no MCL_FUTURE and no charge. All frames that it may ever need are promised
  * before the first page is looked at, so fork fails early, with ENOMEM and nothing changed, and the child's
@@ -27,10 +28,12 @@
 #include "kernel/race.h"
 #include "libc/core/string.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 
 struct fork {
     struct space *parent, *child;
     struct flush flush;  /* the parent's entries that lost the right to write */
+    struct stall *stall;
 };
 
 static bool copies_now(const struct region *r, pfn_t pfn) {
@@ -38,16 +41,33 @@ static bool copies_now(const struct region *r, pfn_t pfn) {
     return (locked && (r->prot & PROT_WRITE)) || frame_of(pfn)->pins;
 }
 
-/* One resident page of a private region: the child's entry for it. -ENOMEM for MAP_NORESERVE alone. */
+/* A page in swap: one more entry names the slot. */
+static int copy_swapped(struct fork *k, const struct region *r, pte_t e, pte_t *child_slot) {
+    if (!(r->flags & REGION_PROMISED) && frame_commit(1)) return -ENOMEM;
+    swap_dup(pte_slot(e));
+    pmap_set(&k->child->pmap, child_slot, e);
+    return 0;
+}
+
+/* All that may have to be copied is what is locked or pinned: so many frames, and the fork can begin again. */
+static int lacks_frames(struct fork *k, const struct region *r) {
+    if (!(r->flags & REGION_PROMISED)) frame_uncommit(1);
+    k->stall->frames = k->parent->charged + k->parent->pinned;
+    return -ESTALL;
+}
+
+/* One page of a private region: the child's entry for it. -ENOMEM for MAP_NORESERVE alone. */
 static int copy_entry(struct fork *k, const struct region *r, vaddr_t va, pte_t *slot, pte_t *child_slot) {
     pte_t e = *slot;
     pfn_t pfn = pte_pfn(e);
     struct pmap *to = &k->child->pmap;
+    if (pte_swapped(e)) return copy_swapped(k, r, e, child_slot);
     bool anon = pfn != zero_pfn && frame_of(pfn)->state == FRAME_ANON;
     if (!anon && r->object) return 0;
-    if (anon && !(r->flags & REGION_PROMISED) && frame_promise(1)) return -ENOMEM;
+    if (anon && !(r->flags & REGION_PROMISED) && frame_commit(1)) return -ENOMEM;
     if (anon && copies_now(r, pfn)) {
         pfn_t copy = frame_alloc(FRAME_ANON);
+        if (copy == NO_PFN) return lacks_frames(k, r);
         memcpy(frame_addr(copy), frame_addr(pfn), PAGE_SIZE);
         pmap_set(to, child_slot, (e & ~PTE_FRAME) | ((pte_t)copy << PAGE_SHIFT));
         return 0;
@@ -55,8 +75,7 @@ static int copy_entry(struct fork *k, const struct region *r, vaddr_t va, pte_t 
     if (anon) {
         frame_hold(pfn);
         if (e & PTE_W) {
-            e &= ~PTE_W;
-            pmap_set(&k->parent->pmap, slot, e);
+            e = pmap_replace(slot, e & ~PTE_W);
             flush_page(&k->flush, va);
         }
     }
@@ -123,8 +142,8 @@ static int copy_one(struct fork *k, const struct region *r) NOT_ANALYSED {
     return err;
 }
 
-static int fork_once(struct space *parent, struct space **child) {
-    struct fork k = {.parent = parent, .child = space_create(&parent->limits)};
+static int fork_once(struct space *parent, struct space **child, struct stall *st) {
+    struct fork k = {.parent = parent, .child = space_create(&parent->limits), .stall = st};
     int err = 0;
     if (!k.child) return -ENOMEM;
     flush_begin(&k.flush, &parent->pmap);
@@ -147,7 +166,12 @@ static int fork_once(struct space *parent, struct space **child) {
 }
 
 int space_fork(struct space *parent, struct space **child) {
-    int err = fork_once(parent, child);
-    if (err == -ENOMEM && object_make_room()) err = fork_once(parent, child);
+    struct stall st = {0};
+    int err;
+    do {
+        err = fork_once(parent, child, &st);
+        if (err == -ENOMEM && object_make_room()) err = fork_once(parent, child, &st);
+    } while (stalled(&err, &st));
+    pageout_check();
     return err;
 }

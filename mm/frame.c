@@ -2,15 +2,17 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * Frames: states, references, pins, and the promise that keeps page faults from failing.
+ * Frames: states, references, pins, and the promises that keep page faults from failing.
  *
- *      total = free + kernel + cache + table + anon + shared              (I1)
- *      given = table + anon + shared <= promised
- *      free >= promised - given                                           (a promised frame is always there)
+ *      total = free + kernel + cache + table + anon + shared                     (I1)
+ *      free >= promised - table                                                  (a promised table is always there)
+ *      kernel + cache + promised + committed <= total + backing                  (and a committed page has a place)
+ *      kernel + promised + locked + pinned + KERNEL_SHARE <= total               (of which some is not fixed)
  *
- * So an allocation in a promised state cannot fail, an allocation in any other must leave
- * (promised - given) frames free, and a new promise must find that many more. KERNEL_SHARE of RAM is
- * kept out of promises and of the cache, for the kernel's own objects.
+ * With no swap (backing = 0) the third line says that whatever is committed and not there yet finds a free
+ * frame. With swap it finds one once page-out has made room, and the last line says that it can: enough
+ * frames can be evicted. To that end page-out keeps free frames above a low mark. Below it, what may be
+ * evicted waits; the kernel's own objects still find PAGER_SHARE frames, and below that, who serves swap does.
  *
  * Descriptors stand in one table at the top of RAM, indexed by frame number: 16 bytes for 4096, 0.4 %.
  * The table costs nothing until a chunk of memory is first used (mm/buddy.c).
@@ -25,11 +27,16 @@
 #include "boot/bootinfo.h"
 #include "kernel/assert.h"
 #include "kernel/inject.h"
+#include "kernel/pager.h"
 #include "kernel/sync.h"
 #include "libc/core/string.h"
 #include "mm/buddy.h"
+#include "mm/charge.h"
+#include "mm/stall.h"
+#include "mm/swap.h"
 
 #define KERNEL_SHARE 64  /* one frame in so many is never promised */
+#define PAGER_SHARE  64  /* frames that only those get who serve swap */
 #define LOW_MEMORY   0x100000ul
 #define TAKEN        4   /* pieces of RAM that are in use at boot */
 
@@ -37,17 +44,23 @@ static struct spinlock frame_lock;
 static struct frame *table;
 static struct frame_range usable[BOOT_RANGES + TAKEN];
 static unsigned nusable;
-static uint64_t total, promised, kernel_reserve, pins;
+static uint64_t total, promised, committed, backing, kernel_reserve, pins;
 static uint64_t count[FRAME_STATES];
 
 pfn_t zero_pfn;
 
-static bool is_promised(enum frame_state state) {
-    return state >= FRAME_TABLE;
+static bool is_committed(enum frame_state state) {
+    return state == FRAME_ANON || state == FRAME_SHARED;
 }
 
 static uint64_t outstanding(void) {
-    return promised - (count[FRAME_TABLE] + count[FRAME_ANON] + count[FRAME_SHARED]);
+    return promised - count[FRAME_TABLE];
+}
+
+/* Do n more pages fit, beside what is fixed and committed already? share: the kernel's is left alone. */
+static bool fits(uint64_t n, uint64_t share) {
+    uint64_t used = count[FRAME_KERNEL] + count[FRAME_CACHE] + promised + committed + share;
+    return used <= total + backing && n <= total + backing - used;
 }
 
 /* ---- boot: from the loader's map to usable ranges ---- */
@@ -96,7 +109,7 @@ void frame_init(const struct boot_info *bi) {
     spin_init(&frame_lock, "frame");
     memset(count, 0, sizeof(count));
     nusable = 0;
-    promised = pins = total = 0;
+    promised = committed = backing = pins = total = 0;
     for (unsigned i = 0; i < bi->nranges; i++)
         usable[nusable++] = (struct frame_range){(pfn_t)(bi->ram[i].start >> PAGE_SHIFT), (pfn_t)(bi->ram[i].end >> PAGE_SHIFT)};
     take_out(0, LOW_MEMORY);
@@ -126,23 +139,31 @@ pfn_t frame_number(const void *addr) {
     return (pfn_t)(virt_to_phys(addr) >> PAGE_SHIFT);
 }
 
-/* How many free frames an allocation leaves alone. Copies of files, which may go at any time, leave the kernel its share. */
+/* How many free frames an allocation leaves alone. */
 static uint64_t kept_from(enum frame_state state) {
-    if (is_promised(state)) return 0;
-    return outstanding() + (state == FRAME_CACHE ? kernel_reserve : 0);
+    if (state == FRAME_TABLE) return 0;
+    uint64_t keep = outstanding();
+    if (backing == 0 || current_is_pager()) return keep;
+    return keep + PAGER_SHARE + (state == FRAME_KERNEL ? 0 : kernel_reserve);
+}
+
+/* What nobody committed must leave room for what was. Copies of files, which may go at any time, leave the kernel its share. */
+static bool may_take(enum frame_state state, uint64_t n) {
+    if (count[FRAME_FREE] < n + kept_from(state)) return false;
+    return state == FRAME_TABLE || is_committed(state) || fits(n, state == FRAME_CACHE ? kernel_reserve : 0);
 }
 
 static pfn_t take(enum frame_state state, unsigned order) {
     uint64_t n = 1ul << order;
     spin_lock(&frame_lock);
-    pfn_t pfn = NO_PFN;
-    if (count[FRAME_FREE] >= n + kept_from(state)) pfn = buddy_take(order);
+    pfn_t pfn = may_take(state, n) ? buddy_take(order) : NO_PFN;
     if (pfn != NO_PFN) {
         count[FRAME_FREE] -= n;
         count[state] += n;
         DEBUG_ASSERT(table[pfn].refs == 0 && table[pfn].pins == 0);
         table[pfn].state = (uint8_t)state;
         table[pfn].refs = 1;
+        table[pfn].slot = 0;
     }
     spin_unlock(&frame_lock);
     if (pfn != NO_PFN) MACHINE_FRAME_GIVEN(pfn, order);
@@ -150,10 +171,10 @@ static pfn_t take(enum frame_state state, unsigned order) {
 }
 
 pfn_t frame_alloc(enum frame_state state) {
-    bool sure = is_promised(state);
-    if (!sure && inject(INJECT_FRAME)) return NO_PFN;
+    if ((state == FRAME_KERNEL || state == FRAME_CACHE) && inject(INJECT_FRAME)) return NO_PFN;
     pfn_t pfn = take(state, 0);
-    if (sure && pfn == NO_PFN) panic("a promised frame is not there: %lu promised, %lu free", promised, count[FRAME_FREE]);
+    if (pfn == NO_PFN && (state == FRAME_TABLE || (is_committed(state) && backing == 0)))
+        panic("a promised frame is not there: %lu promised, %lu committed, %lu free", promised, committed, count[FRAME_FREE]);
     return pfn;
 }
 
@@ -173,6 +194,7 @@ pfn_t frame_alloc_block(unsigned order) {
 static void retire(pfn_t pfn) {
     const struct frame *f = &table[pfn];
     ASSERT(f->pins == 0 && f->state != FRAME_ABSENT && f->state != FRAME_FREE);
+    ASSERT(f->slot == 0 || !is_committed(f->state));
 #ifdef DEBUG
     memset(frame_addr(pfn), 0xdf, PAGE_SIZE << f->order);
 #endif
@@ -201,6 +223,7 @@ void frame_drop_batch(pfn_t *pfn, unsigned n) {
     for (unsigned i = 0; i < n; i++) {
         uint32_t before = __atomic_fetch_sub(&table[pfn[i]].refs, 1, __ATOMIC_ACQ_REL);
         ASSERT(before != 0);
+        if (before == 2 && table[pfn[i]].slot) swap_reap(pfn[i]); /* what is left may be swap's own reference */
         if (before > 1) continue;
         retire(pfn[i]);
         pfn[gone++] = pfn[i];
@@ -232,23 +255,88 @@ void frame_unpin(pfn_t pfn) {
 
 /* ---- promises ---- */
 
-int frame_promise(uint64_t n) {
+int frame_commit(uint64_t n) {
     if (n == 0) return 0;
     if (inject(INJECT_RESERVE)) return -ENOMEM;
     spin_lock(&frame_lock);
-    uint64_t spoken_for = outstanding() + kernel_reserve;
-    bool ok = count[FRAME_FREE] > spoken_for && n <= count[FRAME_FREE] - spoken_for;
-    if (ok) promised += n;
+    bool ok = fits(n, kernel_reserve);
+    if (ok) committed += n;
     spin_unlock(&frame_lock);
     return ok ? 0 : -ENOMEM;
+}
+
+void frame_uncommit(uint64_t n) {
+    spin_lock(&frame_lock);
+    ASSERT(n <= committed);
+    committed -= n;
+    spin_unlock(&frame_lock);
+}
+
+/* What can never be evicted: the last line of the drawing above, without the kernel's share. */
+static uint64_t fixed(void) {
+    return count[FRAME_KERNEL] + promised + pins;
+}
+
+int frame_promise(uint64_t n) {
+    uint64_t locked = 0, cap;
+    if (n == 0) return 0;
+    if (inject(INJECT_RESERVE)) return -ENOMEM;
+    if (backing) charge_get_stats(&locked, &cap);
+    spin_lock(&frame_lock);
+    int err = fits(n, kernel_reserve) ? 0 : -ENOMEM;
+    if (!err && backing && n + fixed() + locked + kernel_reserve > total) err = -ENOMEM;
+    if (!err && n + outstanding() + (current_is_pager() ? 0 : PAGER_SHARE) > count[FRAME_FREE] && backing) err = -ESTALL;
+    if (!err) promised += n;
+    spin_unlock(&frame_lock);
+    return err;
 }
 
 void frame_unpromise(uint64_t n) {
     spin_lock(&frame_lock);
     ASSERT(n <= promised);
     promised -= n;
-    ASSERT(promised >= count[FRAME_TABLE] + count[FRAME_ANON] + count[FRAME_SHARED]);
+    ASSERT(promised >= count[FRAME_TABLE]);
     spin_unlock(&frame_lock);
+}
+
+/* ---- swap ---- */
+
+int frame_set_backing(uint64_t pages) {
+    spin_lock(&frame_lock);
+    uint64_t before = backing;
+    backing = pages;
+    bool ok = pages >= before || fits(0, kernel_reserve);
+    if (!ok) backing = before;
+    spin_unlock(&frame_lock);
+    return ok ? 0 : -ENOMEM;
+}
+
+uint64_t frame_lockable(void) {
+    spin_lock(&frame_lock);
+    uint64_t taken = fixed() + 2 * kernel_reserve;
+    uint64_t n = backing == 0 ? UINT64_MAX : taken < total ? total - taken : 0;
+    spin_unlock(&frame_lock);
+    return n;
+}
+
+static uint64_t free_for_pages(void) {
+    uint64_t keep = kept_from(FRAME_ANON);
+    return count[FRAME_FREE] > keep ? count[FRAME_FREE] - keep : 0;
+}
+
+bool frame_room(uint64_t n) {
+    spin_lock(&frame_lock);
+    bool ok = free_for_pages() >= n;
+    spin_unlock(&frame_lock);
+    return ok;
+}
+
+uint64_t frame_wanted(void) {
+    if (__atomic_load_n(&backing, __ATOMIC_RELAXED) == 0) return 0;
+    spin_lock(&frame_lock);
+    uint64_t n = free_for_pages();
+    spin_unlock(&frame_lock);
+    return n >= kernel_reserve ? 0 : 2 * kernel_reserve - n;
 }
 
 /* ---- what there is to see ---- */
@@ -257,7 +345,8 @@ void frame_get_stats(struct frame_stats *s) {
     spin_lock(&frame_lock);
     memcpy(s->count, count, sizeof(count));
     s->total = total;
-    s->promised = promised;
+    s->promised = promised + committed;
+    s->backing = backing;
     s->given = count[FRAME_TABLE] + count[FRAME_ANON] + count[FRAME_SHARED];
     s->pins = pins;
     spin_unlock(&frame_lock);

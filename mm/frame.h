@@ -7,10 +7,15 @@
  * One 16-byte descriptor a frame, in one table indexed by frame number. A frame is in exactly one state
  * (contract I1); its references are counted, and so are the pins among them (I4).
  *
- * Promises. Every page that a program may write is promised a frame when it is mapped, and so is every
- * page table that it may take to reach it (region_tables_bound, mm/region.h). Frames in the promised states (anonymous,
- * shared, table) are drawn from those promises and cannot run out; all others may fail, and leave the
- * promised ones alone. At all times: free frames >= promised - given.
+ * Two promises, made when memory is mapped, so that nothing runs out when it is touched:
+ *
+ *   committed   pages that a program may write: RAM or swap holds each of them. All of them and all that is fixed
+ *               (the kernel's frames, tables, copies of files) fit into RAM and swap together.
+ *   promised    page tables that it may take to reach them (region_tables_bound, mm/region.h): frames, kept free
+ *               until they are drawn. At all times: free frames >= promised - tables.
+ *
+ * Without swap a committed page finds a frame at once, always. With it, a frame may have to be made free first:
+ * frame_alloc answers NO_PFN and the caller waits where it holds no lock (mm/stall.h).
  *
  * LOCKING  one spinlock inside, a leaf; nothing here sleeps. A reference may be dropped with any lock held.
  */
@@ -26,8 +31,8 @@ enum frame_state {
     FRAME_KERNEL, /* heap, stacks, root tables: always resident */
     FRAME_CACHE,  /* a clean copy of a file's page; may be dropped when only its object holds it */
     FRAME_TABLE,  /* promised: a page table of user space; refs counts its entries in use */
-    FRAME_ANON,   /* promised: a private page */
-    FRAME_SHARED, /* promised: a page of a shared memory object */
+    FRAME_ANON,   /* committed: a private page */
+    FRAME_SHARED, /* committed: a page of a shared memory object */
     FRAME_STATES,
 };
 
@@ -36,7 +41,11 @@ struct frame {
     uint16_t pins;      /* how many of refs are pins */
     uint8_t state;      /* enum frame_state */
     uint8_t order;      /* of the block this frame heads: 2^order frames */
-    uint32_t next, prev; /* free list, by frame number; NO_PFN ends it */
+    uint32_t next;      /* free list, by frame number; NO_PFN ends it. In use: the auditor's count */
+    union {
+        uint32_t prev;  /* free list */
+        uint32_t slot;  /* ANON, SHARED: swap has a copy of it, or will have (mm/swap.h); 0: none. Its lock guards it */
+    };
 };
 
 _Static_assert(sizeof(struct frame) == 16, "bookkeeping stays under half a per cent of memory");
@@ -51,9 +60,11 @@ void *frame_addr(pfn_t);          /* kernel address of its bytes */
 pfn_t frame_number(const void *); /* the frame that a direct-map address lies in */
 
 /*
- * One frame with one reference, its bytes unspecified (frame_alloc) or zero (frame_alloc_zero).
- * Promised states: never fails while promises are kept; panics if they were not.
- * Others: NO_PFN when only promised frames are left (FRAME_CACHE: and the kernel's share), or when INJECT_FRAME says so.
+ * One frame with one reference, its bytes unspecified (frame_alloc) or zero (frame_alloc_zero). NO_PFN:
+ *   FRAME_TABLE           never; panics if promises were not kept
+ *   FRAME_ANON, _SHARED   none is free just now; never without swap, as long as the page was committed
+ *   others                only what is promised or committed is left (FRAME_CACHE: and the kernel's share), or
+ *                         INJECT_FRAME says so
  */
 pfn_t frame_alloc(enum frame_state);
 pfn_t frame_alloc_zero(enum frame_state);
@@ -65,7 +76,7 @@ void frame_hold(pfn_t);
 void frame_drop(pfn_t);
 /* The same for n of them, under one hold of the lock. Uses the array. */
 void frame_drop_batch(pfn_t *, unsigned n);
-/* Does one mapping alone reach this frame? Pins aside: they belong to whoever mapped it. */
+/* Does one mapping alone reach this frame, and no copy in swap? Pins aside: they belong to whoever mapped it. */
 bool frame_is_sole(pfn_t);
 /* A pin is a reference that a device or the kernel uses: eviction and fork respect it. */
 void frame_pin(pfn_t);
@@ -75,16 +86,31 @@ void frame_unpin(pfn_t);
 extern pfn_t zero_pfn;
 
 /*
- * Promise n frames (0 or -ENOMEM; INJECT_RESERVE may refuse), and take a promise back. A promise is not
- * tied to a page: what was promised and what was given are two totals, and given <= promised.
+ * Commit n pages (0 or -ENOMEM; INJECT_RESERVE may refuse), and take that back. A commitment is not tied to a page.
+ */
+int frame_commit(uint64_t n);
+void frame_uncommit(uint64_t n);
+/*
+ * Promise n tables, and take that back: what was promised and what was given are two totals. -ENOMEM as above; -ESTALL:
+ * it would fit, but so many frames have to be made free first (memory_wait(n), mm/stall.h).
  */
 int frame_promise(uint64_t n);
 void frame_unpromise(uint64_t n);
 
+/* Swap holds so many pages more (0, and takes that back: or -ENOMEM, when what is committed would not fit any more). */
+int frame_set_backing(uint64_t pages);
+/* How many pages may be locked in all before too little is left to work with (no limit without swap). */
+uint64_t frame_lockable(void);
+/* Are n frames to be had now for committed pages? */
+bool frame_room(uint64_t n);
+/* How many frames page-out should make free: 0, or what is missing to the high mark once the low one is passed. */
+uint64_t frame_wanted(void);
+
 struct frame_stats {
     uint64_t total;                  /* RAM frames that can be given out at all */
     uint64_t count[FRAME_STATES];    /* FRAME_FREE includes what is not initialised yet */
-    uint64_t promised, given;
+    uint64_t promised, given;        /* committed and promised; anonymous, shared and table frames */
+    uint64_t backing;                /* pages that swap can hold */
     uint64_t pins;
 };
 void frame_get_stats(struct frame_stats *);

@@ -33,23 +33,39 @@ static bool needs_pages(const struct region *r) {
     return r->want == LOCK_FULL && region_accessible(r) && (r->lock != LOCK_FULL || r->holes);
 }
 
-int wanted_populate(struct space *s, vaddr_t *next, vaddr_t end, uint64_t budget, bool past_end) {
+/* Lock held, shared. */
+static int populate_once(struct space *s, vaddr_t *next, vaddr_t end, uint64_t *budget, bool past_end, struct stall *st) {
     int err = 0;
-    rw_lock_shared(&s->lock);
     struct region *r = region_from(&s->regions, *next);
-    while (!err && budget && r && r->start < end) {
+    while (!err && *budget && r && r->start < end) {
         if (*next < r->start) *next = r->start;
         vaddr_t stop = r->end < end ? r->end : end;
         if (needs_pages(r) && r->want == LOCK_ON_FAULT)
-            err = pages_complete(s, r, next, stop, r->prot, &budget);
+            err = pages_complete(s, r, next, stop, r->prot, budget, st);
         else if (needs_pages(r))
-            err = pages_populate(s, r, next, stop, r->prot, &budget, past_end);
+            err = pages_populate(s, r, next, stop, r->prot, budget, past_end, st);
         else
             *next = stop;
         if (*next == stop) r = region_next(r);
     }
     if (!err && (!r || r->start >= end)) *next = end;
-    rw_unlock_shared(&s->lock);
+    return err;
+}
+
+#define AFTER_WAIT 8 /* pages that a slice goes on for when it had to wait: others, and a cancel, are due */
+
+int wanted_populate(struct space *s, vaddr_t *next, vaddr_t end, uint64_t budget, bool past_end) {
+    struct stall st = {0};
+    int err;
+    for (;;) {
+        rw_lock_shared(&s->lock);
+        err = populate_once(s, next, end, &budget, past_end, &st);
+        rw_unlock_shared(&s->lock);
+        if (!stalled(&err, &st)) break;
+        if (budget > AFTER_WAIT) budget = AFTER_WAIT;
+    }
+    stall_end(&st);
+    pageout_check();
     return err ? err : *next < end;
 }
 
@@ -145,9 +161,9 @@ int lock_job_begin(struct lock_job *j) {
     return begin_held(j);
 }
 
-/* The errors of bringing pages in, as mlock names them: past the object's end L21, no frames L10. */
+/* The errors of bringing pages in, as mlock names them: past the object's end L21, no frames L10, or no way to read one back. */
 static int lock_error(int err) {
-    return err == -ENXIO ? -ENOMEM : err == -ENOMEM ? -EAGAIN : err;
+    return err == -ENXIO ? -ENOMEM : err == -ENOMEM || err == -EIO ? -EAGAIN : err;
 }
 
 int lock_job_step(struct lock_job *j, uint64_t budget) {

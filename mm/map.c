@@ -45,7 +45,7 @@ void space_clear_regions(struct space *s, vaddr_t start, vaddr_t end) {
         if (region_charged(r)) uncharge_pages(s, n);
         pages_drop(s, r, r->start, r->end);
         space_detach(s, r);
-        if (promised) frame_unpromise(n);
+        if (promised) frame_uncommit(n);
         r = next;
     }
 }
@@ -87,7 +87,7 @@ int add_reserve(struct space *s, const struct region *proto, uint64_t credit, st
     if (!a->region) return -ENOMEM;
     *a->region = *proto;
     struct spares just = {{a->region, NULL}};
-    int err = memory_promise(a->promised);
+    int err = memory_commit(a->promised);
     if (err) goto no_promise;
     err = space_promise_tables(s, proto->flags & REGION_TABLES ? tables : TABLES_PARTED);
     if (err) goto no_tables;
@@ -99,7 +99,7 @@ int add_reserve(struct space *s, const struct region *proto, uint64_t credit, st
 no_charge:
     space_settle_tables(s);
 no_tables:
-    frame_unpromise(a->promised);
+    frame_uncommit(a->promised);
 no_promise:
     spares_put(&just);
     return err;
@@ -248,14 +248,17 @@ static int map_here(struct space *s, const struct region *proto, bool replace) R
 /* MAP_POPULATE: as much as can be had; a failure is no error. */
 static void populate_hint(struct space *s, vaddr_t start, vaddr_t end) {
     int err = 0;
+    struct stall st = {0};
     for (vaddr_t va = start; va < end && !err;) {
         uint64_t budget = SLICE;
         rw_lock_shared(&s->lock);
         struct region *r = region_find(&s->regions, va);
         vaddr_t stop = r && r->end < end ? r->end : end;
-        err = r && region_accessible(r) ? pages_populate(s, r, &va, stop, r->prot, &budget, true) : -EFAULT;
+        err = r && region_accessible(r) ? pages_populate(s, r, &va, stop, r->prot, &budget, true, &st) : -EFAULT;
         rw_unlock_shared(&s->lock);
+        stalled(&err, &st);
     }
+    stall_end(&st);
 }
 
 static long map_region(struct space *s, const struct map_request *q, struct region *proto) {
@@ -288,7 +291,14 @@ long space_map(struct space *s, const struct map_request *q) {
     if (err) return err;
     bool own = !q->object && (proto.flags & REGION_SHARED);
     if (own && !(proto.object = object_create_shared(page_ceil(q->len)))) return -ENOMEM;
-    long result = map_region(s, q, &proto);
+    struct stall st = {0};
+    long result;
+    do {
+        proto.lock = proto.want = LOCK_NONE;
+        result = map_region(s, q, &proto);
+        err = result < 0 ? (int)result : 0;
+    } while (space_stalled(s, &err, &st));
+    if (err) result = err;
     if (own) object_drop(proto.object);
     return result;
 }

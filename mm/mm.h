@@ -144,7 +144,7 @@ void pinned_release(struct pinned *);
 /* ---- what there is to see ---- */
 
 struct space_stats {
-    uint64_t mapped, resident, locked, accessible, pinned; /* pages */
+    uint64_t mapped, resident, swapped, locked, accessible, pinned; /* pages */
     uint64_t regions, tables;
     uint64_t minor_faults, major_faults;
     int future;              /* MCL_FUTURE and MCL_ONFAULT bits in force */
@@ -181,3 +181,29 @@ int mm_set_lock_cap(uint64_t pages);
  * that what a few other calls change meanwhile does not matter. Against memory that never comes to rest it cannot win.
  */
 const char *mm_audit(void);
+
+/* ---- page-out and swap: what there is to see, and by command ---- */
+
+struct backing;
+
+/* Use a device (mm/backing.h) for swap; the highest priority is used first: 0, -EBUSY (it is used already), -EINVAL (too small,
+ * or there are seven devices), -ENOMEM. */
+int swap_on(struct backing *, int priority);
+/* No more: all that is there comes back. 0; -EINVAL (it is not used); -ENOMEM, and nothing has changed; -EIO (a page cannot
+ * be read, and the device stays in use). Slow. */
+int swap_off(struct backing *);
+
+struct swap_stats {
+    uint64_t total, free;  /* pages */
+    uint64_t bad, cached;  /* slots that could not be written; frames that have a slot */
+    uint64_t read, written, ahead, kept, errors; /* pages, since boot. ahead: of those read, by reading ahead; kept: went
+                                                  * without being written again */
+};
+void swap_get_stats(struct swap_stats *);
+
+/* Rounds that page-out has made since boot, and how many of them, at the end of their efforts, in vain. */
+void pageout_get_stats(uint64_t *rounds, uint64_t *barren);
+/* Evict all that may be evicted, accessed or not: pages gone. */
+uint64_t pageout_everything(void);
+/* Page-out's thread. Started before the first swap_on. */
+_Noreturn void pageout_run(void);

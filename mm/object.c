@@ -20,7 +20,9 @@
 #include "kernel/assert.h"
 #include "kernel/race.h"
 #include "libc/core/string.h"
+#include "mm/object_impl.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 
 #define LEAF 1024ul /* frame numbers in a leaf: one frame */
 
@@ -69,16 +71,21 @@ static pfn_t **index_grown(const struct object *o, uint64_t leaves) {
     return index;
 }
 
-static pfn_t *index_slot(const struct object *o, uint64_t page) {
+pfn_t *object_slot(const struct object *o, uint64_t page) {
     return &o->index[page / LEAF][page % LEAF];
 }
 
 static void forget_page(struct object *o, uint64_t page) {
-    pfn_t *slot = index_slot(o, page);
+    pfn_t *slot = object_slot(o, page);
     if (*slot == NO_PFN) return;
-    frame_drop(*slot);
+    if (index_swapped(*slot)) {
+        swap_free(index_slot(*slot));
+        o->swapped--;
+    } else {
+        frame_drop(*slot);
+        o->resident--;
+    }
     *slot = NO_PFN;
-    o->resident--;
 }
 
 /* ---- making and ending ---- */
@@ -107,9 +114,9 @@ static struct object *object_make(enum object_kind kind, const void *data, uint6
 }
 
 struct object *object_create_shared(uint64_t size) {
-    if (size > INT64_MAX - PAGE_MASK || memory_promise(pages_for(size))) return NULL;
+    if (size > INT64_MAX - PAGE_MASK || memory_commit(pages_for(size))) return NULL;
     struct object *o = object_make(OBJECT_SHARED, NULL, size);
-    if (!o) frame_unpromise(pages_for(size));
+    if (!o) frame_uncommit(pages_for(size));
     return o;
 }
 
@@ -128,6 +135,12 @@ void object_hold(struct object *o) {
     ASSERT(before != 0);
 }
 
+bool object_try_hold(struct object *o) {
+    uint32_t refs = __atomic_load_n(&o->refs, __ATOMIC_RELAXED);
+    while (refs && !__atomic_compare_exchange_n(&o->refs, &refs, refs + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+    return refs;
+}
+
 void object_drop(struct object *o) {
     uint32_t before = __atomic_fetch_sub(&o->refs, 1, __ATOMIC_ACQ_REL);
     ASSERT(before != 0);
@@ -137,8 +150,8 @@ void object_drop(struct object *o) {
     mutex_unlock(&list_lock);
     ASSERT(LIST_EMPTY(&o->mappings));
     for (uint64_t page = 0; o->leaves && page < pages_for(o->size); page++) forget_page(o, page);
-    ASSERT(o->resident == 0);
-    if (o->kind == OBJECT_SHARED) frame_unpromise(pages_for(o->size));
+    ASSERT(o->resident == 0 && o->swapped == 0);
+    if (o->kind == OBJECT_SHARED) frame_uncommit(pages_for(o->size));
     leaves_free(o->index, 0, o->leaves);
     heap_free(o->index);
     cache_free(&object_cache, o);
@@ -157,40 +170,70 @@ static pfn_t make_page(const struct object *o, uint64_t page) {
     return pfn;
 }
 
-int object_page_locked(struct object *o, uint64_t page, pfn_t *pfn) {
-    if (page >= pages_for(o->size)) return -ENXIO;
-    pfn_t *slot = index_slot(o, page);
-    if (*slot == NO_PFN) {
-        *slot = make_page(o, page);
-        if (*slot == NO_PFN) return -ENOMEM;
-        o->resident++;
+/* A page that is in swap, or on its way there or back. */
+static int take_back(struct object *o, pfn_t *entry, struct stall *st) {
+    pfn_t pfn;
+    bool alone;
+    int err = swap_lookup(index_slot(*entry), st, &pfn, &alone);
+    if (err) return err;
+    swap_claim(index_slot(*entry));
+    *entry = pfn;
+    o->swapped--;
+    o->resident++;
+    return 0;
+}
+
+/* A page that is nowhere yet. */
+static int bring_in(struct object *o, uint64_t page, pfn_t *entry, struct stall *st) {
+    pfn_t pfn = make_page(o, page);
+    if (pfn == NO_PFN && frame_room(1)) return -ENOMEM; /* not for want of a free frame */
+    if (pfn == NO_PFN) {
+        st->frames = 1;
+        return -ESTALL;
     }
-    *pfn = *slot;
+    *entry = pfn;
+    o->resident++;
+    return 0;
+}
+
+int object_page_locked(struct object *o, uint64_t page, pfn_t *pfn, struct stall *st) {
+    if (page >= pages_for(o->size)) return -ENXIO;
+    pfn_t *entry = object_slot(o, page);
+    int err = 0;
+    if (*entry == NO_PFN) err = bring_in(o, page, entry, st);
+    else if (index_swapped(*entry)) err = take_back(o, entry, st);
+    if (err) return err;
+    *pfn = *entry;
     frame_hold(*pfn);
     return 0;
 }
 
 int object_page(struct object *o, uint64_t page, pfn_t *pfn) {
-    mutex_lock(&o->lock);
-    int err = object_page_locked(o, page, pfn);
-    mutex_unlock(&o->lock);
+    struct stall st = {0};
+    int err;
+    do {
+        mutex_lock(&o->lock);
+        err = object_page_locked(o, page, pfn, &st);
+        mutex_unlock(&o->lock);
+    } while (stalled(&err, &st));
+    stall_end(&st);
     return err;
 }
 
 bool object_resident_locked(struct object *o, uint64_t page) {
-    return page < pages_for(o->size) && (o->kind == OBJECT_DEVICE || *index_slot(o, page) != NO_PFN);
+    return page < pages_for(o->size) && (o->kind == OBJECT_DEVICE || index_resident(*object_slot(o, page)));
 }
 
 /* ---- size ---- */
 
 static int grow(struct object *o, uint64_t size) {
     uint64_t more = pages_for(size) - pages_for(o->size), leaves = leaves_for(size);
-    int err = frame_promise(more);
+    int err = frame_commit(more);
     if (err) return err;
     if (leaves > o->leaves) {
         pfn_t **index = index_grown(o, leaves);
         if (!index) {
-            frame_unpromise(more);
+            frame_uncommit(more);
             return -ENOMEM;
         }
         heap_free(o->index);
@@ -217,9 +260,9 @@ static void shrink(struct object *o, uint64_t size) {
     o->size = size;
     unmap_from(o, keep);
     for (uint64_t page = keep; page < had; page++) forget_page(o, page);
-    frame_unpromise(had - keep);
-    if (keep && (size & PAGE_MASK) && *index_slot(o, keep - 1) != NO_PFN)
-        memset((char *)frame_addr(*index_slot(o, keep - 1)) + (size & PAGE_MASK), 0, PAGE_SIZE - (size & PAGE_MASK));
+    frame_uncommit(had - keep);
+    if (keep && (size & PAGE_MASK) && index_resident(*object_slot(o, keep - 1)))
+        memset((char *)frame_addr(*object_slot(o, keep - 1)) + (size & PAGE_MASK), 0, PAGE_SIZE - (size & PAGE_MASK));
 }
 
 void object_revoke(struct object *o) {
@@ -230,13 +273,17 @@ void object_revoke(struct object *o) {
     mutex_unlock(&o->lock);
 }
 
-static int resize(struct object *o, uint64_t size) {
-    int err = 0;
+/* The page whose tail will be zeroed must be there. */
+static int have_last_page(struct object *o, uint64_t size, struct stall *st) {
+    uint64_t keep = pages_for(size);
+    if (!(size & PAGE_MASK) || !index_swapped(*object_slot(o, keep - 1))) return 0;
+    return take_back(o, object_slot(o, keep - 1), st);
+}
+
+static int resize(struct object *o, uint64_t size, struct stall *st) {
     mutex_lock(&o->lock);
-    if (size > o->size)
-        err = grow(o, size);
-    else
-        shrink(o, size);
+    int err = size > o->size ? grow(o, size) : have_last_page(o, size, st);
+    if (!err && size <= o->size) shrink(o, size);
     mutex_unlock(&o->lock);
     return err;
 }
@@ -245,35 +292,48 @@ int object_resize(struct object *o, uint64_t size) {
     int err;
     if (o->kind != OBJECT_SHARED || size > INT64_MAX - PAGE_MASK) return -EINVAL;
     race_point(RACE_RESIZE);
+    struct stall st = {0};
     do {
-        err = resize(o, size);
-    } while (err && object_make_room()); /* which wants the list's lock: never with an object's held */
+        err = resize(o, size, &st);
+    } while (stalled(&err, &st) || (err == -ENOMEM && object_make_room())); /* locks: list, object: never with one held */
+    stall_end(&st);
     return err;
 }
 
 /* ---- read and write ---- */
 
-static long copy(struct object *o, uint64_t offset, char *kernel, size_t len, bool write) {
-    size_t done = 0;
-    int err = 0;
-    mutex_lock(&o->lock);
-    if (offset >= o->size) len = 0;
+/* Lock held. From *done on. */
+static int copy_some(struct object *o, uint64_t offset, char *kernel, size_t len, bool write, size_t *done, struct stall *st)
+    REQUIRES(&o->lock) {
+    if (offset >= o->size) return 0;
     if (len > o->size - offset) len = o->size - offset;
-    while (done < len) {
-        uint64_t at = offset + done;
-        size_t n = PAGE_SIZE - (at & PAGE_MASK) < len - done ? PAGE_SIZE - (at & PAGE_MASK) : len - done;
+    while (*done < len) {
+        uint64_t at = offset + *done;
+        size_t n = PAGE_SIZE - (at & PAGE_MASK) < len - *done ? PAGE_SIZE - (at & PAGE_MASK) : len - *done;
         pfn_t pfn;
-        err = object_page_locked(o, at >> PAGE_SHIFT, &pfn);
-        if (err) break;
+        int err = object_page_locked(o, at >> PAGE_SHIFT, &pfn, st);
+        if (err) return err;
         char *page = (char *)frame_addr(pfn) + (at & PAGE_MASK);
         if (write)
-            memcpy(page, kernel + done, n);
+            memcpy(page, kernel + *done, n);
         else
-            memcpy(kernel + done, page, n);
+            memcpy(kernel + *done, page, n);
         frame_drop(pfn);
-        done += n;
+        *done += n;
     }
-    mutex_unlock(&o->lock);
+    return 0;
+}
+
+static long copy(struct object *o, uint64_t offset, char *kernel, size_t len, bool write) {
+    struct stall st = {0};
+    size_t done = 0;
+    int err;
+    do {
+        mutex_lock(&o->lock);
+        err = copy_some(o, offset, kernel, len, write, &done, &st);
+        mutex_unlock(&o->lock);
+    } while (stalled(&err, &st));
+    stall_end(&st);
     return err && !done ? err : (long)done;
 }
 
@@ -297,8 +357,8 @@ static uint64_t reclaim_from(struct object *o, uint64_t n) {
     uint64_t done = 0;
     if (o->kind != OBJECT_FILE || o->resident == 0 || !mutex_trylock(&o->lock)) return 0;
     for (uint64_t page = 0; page < pages_for(o->size) && done < n; page++) {
-        pfn_t pfn = *index_slot(o, page);
-        if (pfn == NO_PFN || frame_of(pfn)->refs > 1) continue;
+        pfn_t pfn = *object_slot(o, page);
+        if (!index_resident(pfn) || frame_of(pfn)->refs > 1) continue;
         forget_page(o, page);
         done++;
     }

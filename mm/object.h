@@ -25,6 +25,7 @@
 #include "mm/types.h"
 
 struct region;
+struct stall;
 
 enum object_kind { OBJECT_SHARED, OBJECT_FILE, OBJECT_DEVICE };
 
@@ -33,8 +34,10 @@ struct object {
     enum object_kind kind;
     struct mutex lock;
     uint64_t size;              /* bytes */
-    uint64_t resident;          /* pages in the index */
-    pfn_t **index;              /* [page / 1024] -> 1024 frame numbers; NO_PFN: not there */
+    uint64_t resident;          /* pages in the index that are in memory */
+    uint64_t swapped;           /* pages in the index that are in swap */
+    uint64_t hand;              /* page that eviction looks at next */
+    pfn_t **index;              /* [page / 1024] -> 1024 frame numbers, or slots of swap; NO_PFN: not there */
     uint64_t leaves;            /* length of index */
     const uint8_t *data;        /* OBJECT_FILE: its bytes, always mapped */
     paddr_t device;             /* OBJECT_DEVICE: where its registers begin */
@@ -51,6 +54,7 @@ struct object *object_create_device(paddr_t, uint64_t size); /* whole pages that
 /* Every mapping of the device's registers goes; touching one is SIGBUS from now on. May sleep; no space lock held. */
 void object_revoke(struct object *);
 void object_hold(struct object *);
+bool object_try_hold(struct object *);  /* false: it is on its way out. Found on the list of all, which its caller holds */
 void object_drop(struct object *);      /* the last one frees; may sleep */
 
 /* New size in bytes: 0, -ENOMEM (promise refused; nothing changed), -EINVAL for a file. Pages past the end are unmapped
@@ -58,11 +62,11 @@ void object_drop(struct object *);      /* the last one frees; may sleep */
 int object_resize(struct object *, uint64_t size);
 
 /*
- * The frame of a page, with a reference for the caller: 0, -ENXIO past the end, -ENOMEM (files alone).
- * May sleep. The first form takes the lock, the second wants it held.
+ * The frame of a page, with a reference for the caller: 0, -ENXIO past the end, -ENOMEM (files alone), -EIO (it cannot be
+ * read back). May sleep. The first form takes the lock and waits; the second wants it held, and answers -ESTALL.
  */
 int object_page(struct object *, uint64_t index, pfn_t *);
-int object_page_locked(struct object *o, uint64_t index, pfn_t *) REQUIRES(&o->lock);
+int object_page_locked(struct object *o, uint64_t index, pfn_t *, struct stall *) REQUIRES(&o->lock);
 /* Is it resident, without bringing it in? Lock held. */
 bool object_resident_locked(struct object *o, uint64_t index) REQUIRES(&o->lock);
 

@@ -4,7 +4,7 @@
  *
  * Leaf entries, a range at a time: forget, change rights, move.
  *
- * The page table is the truth about a private page: present, parked (PROT_NONE over it) or not there.
+ * The page table is the truth about a private page: present, parked (PROT_NONE over it), swapped or not there.
  * For a shared page it is a cache of the object's index, so forgetting an entry forgets nothing.
  *
  * Each walk goes span by span (arch/pmap.h), so it costs what is resident, not what is mapped; the lock
@@ -16,6 +16,7 @@
 
 #include "kernel/assert.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 
 /* Each page of a private region that was not promised as a whole holds a promise of its own, if it has a frame of its own. */
 static bool promised_singly(const struct region *r) {
@@ -24,11 +25,17 @@ static bool promised_singly(const struct region *r) {
 
 static uint64_t zap_span(struct pmap *pm, vaddr_t va, vaddr_t stop, pte_t *pte, bool singly, struct flush *f) {
     uint64_t own = 0;
-    uint32_t taken = 0;
+    uint32_t taken = 0, swapped = 0;
     pte_t *first = pte;
     for (; va < stop; va += PAGE_SIZE, pte++) {
         if (!*pte) continue;
         pte_t e = pmap_take(pte);
+        if (pte_swapped(e)) {
+            swap_free(pte_slot(e));
+            own += singly;
+            swapped++;
+            continue;
+        }
         taken++;
         if (pte_present(e)) flush_page(f, va);
         pfn_t pfn = pte_pfn(e);
@@ -36,14 +43,14 @@ static uint64_t zap_span(struct pmap *pm, vaddr_t va, vaddr_t stop, pte_t *pte, 
         if (singly && frame_of(pfn)->state == FRAME_ANON) own++;
         flush_drop(f, pfn);
     }
-    pmap_uncount(pm, first, taken);
+    pmap_uncount(pm, first, taken, swapped);
     return own;
 }
 
 /*
  * Each span is flushed and its frames and tables are let go before the lock is: truncation comes without space.lock, and a
- * fault beside it may make a table anew for which one is promised, not two. Promises go after the frames, for the same
- * reason: given <= promised at every moment.
+ * fault beside it may make a table anew for which one is promised, not two. Commitments go after the frames, so that what
+ * is free is enough for the rest at every moment.
  */
 void pages_drop(struct space *s, const struct region *r, vaddr_t va, vaddr_t end) {
     struct pmap *pm = &s->pmap;
@@ -62,7 +69,7 @@ void pages_drop(struct space *s, const struct region *r, vaddr_t va, vaddr_t end
         spin_lock(&pm->lock);
     }
     spin_unlock(&pm->lock);
-    frame_unpromise(own);
+    frame_uncommit(own);
 }
 
 /* May this entry be writable without copying first? The frame is the region's own, or shared on purpose. */
@@ -96,10 +103,10 @@ void pages_protect(struct space *s, const struct region *r, vaddr_t va, vaddr_t 
     spin_lock(&pm->lock);
     while ((pte = pmap_span(pm, &va, end, &stop)) != NULL) {
         for (; va < stop; va += PAGE_SIZE, pte++) {
-            if (!*pte) continue;
+            if (!pte_resident(*pte)) continue;
             pte_t old = *pte, now = with_rights(r, old, prot);
             if (now == old) continue;
-            pmap_set(pm, pte, now);
+            pmap_replace(pte, now);
             if (grows(old, now)) page_grew(s, r, va, &f);
             else if (pte_present(old)) flush_page(&f, va);
         }
@@ -120,10 +127,10 @@ void pages_move(struct space *s, vaddr_t from, vaddr_t to, uint64_t len) {
     while ((pte = pmap_span(pm, &va, end, &stop)) != NULL) {
         vaddr_t first = va;
         for (; va < stop; va += PAGE_SIZE, pte++) {
-            pte_t e = *pte;
-            if (!e) continue;
+            if (!*pte) continue;
+            pte_t e = pmap_take_marked(pte);
+            pmap_uncount(pm, pte, !pte_swapped(e), pte_swapped(e));
             pmap_set(pm, pmap_make(pm, to + (va - from)), e);
-            pmap_set(pm, pte, 0);
             if (pte_present(e)) flush_page(&f, va);
         }
         pmap_prune(pm, first, &f);

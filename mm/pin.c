@@ -7,7 +7,7 @@
  * A pin is a reference to a frame, not to a mapping: munmap, exit and exec take the mapping away, and the
  * frame stays until the pin goes. Fork copies pinned pages at once, so that the device keeps writing to
  * the process that asked. A pin never counts as a lock and never asks the user's limits (pitfall: a kernel
- * pin refused by RLIMIT_MEMLOCK); but it promises its frame, because the frame may outlive its region.
+ * pin refused by RLIMIT_MEMLOCK); but it commits its page, because the frame may outlive its region.
  */
 #include <asm/errno.h>
 #include <asm/mman.h>
@@ -19,9 +19,10 @@
 static bool pin_present(struct space *s, vaddr_t va, bool write, pfn_t *pfn) {
     pte_t need = PTE_P | (write ? PTE_W : 0);
     spin_lock(&s->pmap.lock);
-    const pte_t *slot = pmap_find(&s->pmap, va);
+    pte_t *slot = pmap_find(&s->pmap, va);
     bool ok = slot && (*slot & need) == need;
     if (ok) {
+        if (write) pmap_dirty(slot); /* the device does not say so */
         *pfn = pte_pfn(*slot);
         if (*pfn != zero_pfn) frame_pin(*pfn);
     }
@@ -29,13 +30,24 @@ static bool pin_present(struct space *s, vaddr_t va, bool write, pfn_t *pfn) {
     return ok;
 }
 
-static int pin_page(struct space *s, vaddr_t va, bool write, pfn_t *pfn) {
-    rw_lock_shared(&s->lock);
+/* Lock held, shared. */
+static int pin_once(struct space *s, vaddr_t va, bool write, pfn_t *pfn, struct stall *st) {
     const struct region *r = region_find(&s->regions, va);
     int err = r && region_accessible(r) && (!write || (r->prot & PROT_WRITE)) ? 0 : -EFAULT;
-    while (!err && !pin_present(s, va, write, pfn)) err = page_resolve(s, r, va, r->prot, write);
-    rw_unlock_shared(&s->lock);
-    return err == -ENXIO ? -EFAULT : err;
+    while (!err && !pin_present(s, va, write, pfn)) err = page_resolve(s, r, va, r->prot, write, st);
+    return err;
+}
+
+static int pin_page(struct space *s, vaddr_t va, bool write, pfn_t *pfn) {
+    struct stall st = {0};
+    int err;
+    do {
+        rw_lock_shared(&s->lock);
+        err = pin_once(s, va, write, pfn, &st);
+        rw_unlock_shared(&s->lock);
+    } while (stalled(&err, &st));
+    stall_end(&st);
+    return err == -ENXIO || err == -EIO ? -EFAULT : err;
 }
 
 static void unpin_all(struct pinned *p) {
@@ -49,14 +61,14 @@ int space_pin(struct space *s, vaddr_t addr, uint64_t len, bool write, struct pi
     if (range_round(addr, len, &start, &end) || !range_in_user(start, end)) return -EFAULT;
     uint64_t n = pages_in(end - start);
     if (n == 0) return 0;
-    if (memory_promise(n)) return -ENOMEM;
+    if (memory_commit(n)) return -ENOMEM;
     p->frames = heap_alloc(n * sizeof(pfn_t));
     int err = p->frames ? 0 : -EAGAIN;
     for (; !err && p->n < n; p->n += !err) err = pin_page(s, start + (p->n << PAGE_SHIFT), write, &p->frames[p->n]);
     if (err) {
         unpin_all(p);
         heap_free(p->frames);
-        frame_unpromise(n);
+        frame_uncommit(n);
         *p = (struct pinned){0};
         return err;
     }
@@ -68,7 +80,7 @@ int space_pin(struct space *s, vaddr_t addr, uint64_t len, bool write, struct pi
 void pinned_release(struct pinned *p) {
     if (p->n) {
         unpin_all(p);
-        frame_unpromise(p->n);
+        frame_uncommit(p->n);
         heap_free(p->frames);
         __atomic_fetch_sub(&p->space->pinned, p->n, __ATOMIC_RELAXED);
         space_drop(p->space);

@@ -12,6 +12,8 @@
  * bringing in fails (MAP_NORESERVE and files only), rights and charge go back to what they were; a promise
  * made on the way stays with its region, which costs nothing that anyone sees.
  *
+ * When it has to wait for a frame or a page from swap, all is put back as it was, and after the wait done again.
+ *
  * Missing on purpose: bringing in under the shared lock. Opening a large locked PROT_NONE range holds off
  * the space's other threads until it is done.
  */
@@ -55,7 +57,7 @@ static int sum_needs(const struct space *s, vaddr_t start, vaddr_t end, int prot
 }
 
 static int reserve(struct space *s, const struct needs *need) {
-    int err = memory_promise(need->frames);
+    int err = memory_commit(need->frames);
     if (err) return err;
     err = space_promise_tables(s, need->tables);
     if (!err) {
@@ -63,7 +65,7 @@ static int reserve(struct space *s, const struct needs *need) {
         if (!err) return 0;
         space_settle_tables(s);
     }
-    frame_unpromise(need->frames);
+    frame_uncommit(need->frames);
     return err;
 }
 
@@ -79,14 +81,14 @@ static void take_promises(struct space *s, vaddr_t start, vaddr_t end, int prot)
 }
 
 /* Entries get the new rights; locked pages that need more than that are brought in. */
-static int change_pages(struct space *s, struct region *r, int prot) {
+static int change_pages(struct space *s, struct region *r, int prot, struct stall *st) {
     pages_protect(s, r, r->start, r->end, prot);
     enum lock_mode mode = mode_after(s, r, prot);
     vaddr_t va = r->start;
     uint64_t budget = NO_BUDGET;
     if (prot == PROT_NONE || mode == LOCK_NONE) return 0;
-    if (mode == LOCK_ON_FAULT) return prot & PROT_WRITE ? pages_complete(s, r, &va, r->end, prot, &budget) : 0;
-    return pages_populate(s, r, &va, r->end, prot, &budget, true);
+    if (mode == LOCK_ON_FAULT) return prot & PROT_WRITE ? pages_complete(s, r, &va, r->end, prot, &budget, st) : 0;
+    return pages_populate(s, r, &va, r->end, prot, &budget, true, st);
 }
 
 static void commit(struct space *s, struct region *r, int prot) {
@@ -98,11 +100,12 @@ static void commit(struct space *s, struct region *r, int prot) {
     r->lock = r->want = (uint8_t)mode;
 }
 
-static int perform(struct space *s, vaddr_t start, vaddr_t end, int prot) {
+static int perform(struct space *s, vaddr_t start, vaddr_t end, int prot, struct stall *st) {
     struct region *r;
     int err = 0;
     take_promises(s, start, end, prot);
-    for (r = region_find(&s->regions, start); !err && r && r->start < end; r = region_next(r)) err = change_pages(s, r, prot);
+    for (r = region_find(&s->regions, start); !err && r && r->start < end; r = region_next(r))
+        err = change_pages(s, r, prot, st);
     race_point(RACE_PROTECT_DONE);
     for (r = region_find(&s->regions, start); r && r->start < end; r = region_next(r)) {
         if (err)
@@ -111,10 +114,10 @@ static int perform(struct space *s, vaddr_t start, vaddr_t end, int prot) {
             commit(s, r, prot);
     }
     space_merge_range(s, start, end);
-    return err ? -EAGAIN : 0;
+    return err && err != -ESTALL ? -EAGAIN : err;
 }
 
-static int protect_locked(struct space *s, vaddr_t start, vaddr_t end, int prot) REQUIRES(&s->lock) {
+static int protect_locked(struct space *s, vaddr_t start, vaddr_t end, int prot, struct stall *st) REQUIRES(&s->lock) {
     struct needs need;
     struct spares sp;
     int err = sum_needs(s, start, end, prot, &need);
@@ -125,7 +128,7 @@ static int protect_locked(struct space *s, vaddr_t start, vaddr_t end, int prot)
     if (!err) {
         space_split(s, start, &sp);
         space_split(s, end, &sp);
-        err = perform(s, start, end, prot);
+        err = perform(s, start, end, prot, st);
         if (err) charge_swap(s, need.release, need.charge, true);
     }
     spares_put(&sp);
@@ -140,11 +143,16 @@ int space_protect(struct space *s, vaddr_t addr, uint64_t len, int prot) {
     if (range_round(addr, len, &start, &end)) return -ENOMEM;
     if (len == 0) return 0;
     if (!range_in_user(start, end)) return -ENOMEM;
+    struct stall st = {0};
+    int err;
     range_lock(&s->ranges, &hold, start, end);
     race_point(RACE_PROTECT_HELD);
-    rw_lock(&s->lock);
-    int err = protect_locked(s, start, end, prot);
-    rw_unlock(&s->lock);
+    do {
+        rw_lock(&s->lock);
+        err = protect_locked(s, start, end, prot, &st);
+        rw_unlock(&s->lock);
+    } while (space_stalled(s, &err, &st));
+    stall_end(&st);
     range_unlock(&s->ranges, &hold);
     return err;
 }

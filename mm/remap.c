@@ -95,7 +95,7 @@ static int reserve_move(struct space *s, const struct move *m, struct move_reser
     int err = spares_get(&v->cuts, 2);
     if (!err) err = spares_get(&v->tail, m->tail ? 1 : 0);
     if (!err) err = spares_get(&v->target, 2);
-    if (!err) err = memory_promise(v->tables);
+    if (!err && (err = memory_promise(v->tables))) s->tables_wanted = v->tables;
     if (!err && m->new_len > m->old_len) {
         err = reserve_growth(s, r, m, m->new, &v->growth);
         if (err) frame_unpromise(v->tables);
@@ -192,7 +192,7 @@ static int resize_here(struct space *s, struct move *m) {
     return err;
 }
 
-long space_remap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len, int flags, vaddr_t new_addr) {
+static long remap_once(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len, int flags, vaddr_t new_addr) {
     struct move m = {.old = old, .new = flags & MREMAP_FIXED ? new_addr : 0,
                      .old_len = page_ceil(old_len), .new_len = page_ceil(new_len)};
     int err = decode(&m, old_len, new_len, flags);
@@ -209,4 +209,15 @@ long space_remap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_le
     }
     err = tail ? space_unmap(s, old + m.new_len, tail) : 0;
     return err ? err : (long)old;
+}
+
+long space_remap(struct space *s, vaddr_t old, uint64_t old_len, uint64_t new_len, int flags, vaddr_t new_addr) {
+    struct stall st = {0};
+    long result;
+    int err;
+    do {
+        result = remap_once(s, old, old_len, new_len, flags, new_addr);
+        err = result < 0 ? (int)result : 0;
+    } while (space_stalled(s, &err, &st));
+    return err ? err : result;
 }

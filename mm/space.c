@@ -10,6 +10,7 @@
  *             every region with an object is on its list of mappings.
  */
 #include "mm/space.h"
+#include "mm/swap.h"
 
 #include <asm/errno.h>
 #include <asm/mman.h>
@@ -35,6 +36,8 @@ void mm_init(const struct boot_info *bi) {
     heap_init();
     object_init();
     spaces_init();
+    swap_init();
+    pageout_init();
     struct frame_stats fs;
     frame_get_stats(&fs);
     charge_init(fs.total);
@@ -65,6 +68,12 @@ struct space *space_create(const struct space_limits *limits) {
 void space_hold(struct space *s) {
     uint32_t before = __atomic_fetch_add(&s->refs, 1, __ATOMIC_RELAXED);
     ASSERT(before != 0);
+}
+
+bool space_try_hold(struct space *s) {
+    uint32_t refs = __atomic_load_n(&s->refs, __ATOMIC_RELAXED);
+    while (refs && !__atomic_compare_exchange_n(&s->refs, &refs, refs + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+    return refs;
 }
 
 static void space_free(struct space *s) {
@@ -104,6 +113,13 @@ void space_on_release(struct space *s, void (*hook)(void *), void *arg) {
     s->ranges.hook = hook;
     s->ranges.hook_arg = arg;
     mutex_unlock(&s->ranges.mutex);
+}
+
+void spaces_visit(void (*visit)(struct space *, void *), void *arg) {
+    struct space *s;
+    mutex_lock(&list_lock);
+    LIST_FOREACH(s, &all_spaces, link) visit(s, arg);
+    mutex_unlock(&list_lock);
 }
 
 void spaces_each(void (*visit)(struct space *, void *), void *arg) {
@@ -265,18 +281,32 @@ unsigned space_cuts(const struct space *s, vaddr_t start, vaddr_t end) {
 
 /* ---- promises of page tables ---- */
 
+int memory_commit(uint64_t n) {
+    int err;
+    do {
+        err = frame_commit(n);
+    } while (err && object_make_room());
+    return err;
+}
+
 int memory_promise(uint64_t n) {
     int err;
     do {
         err = frame_promise(n);
-    } while (err && object_make_room());
+    } while (err == -ENOMEM && object_make_room());
     return err;
 }
 
 int space_promise_tables(struct space *s, uint64_t n) {
     int err = memory_promise(n);
     if (!err) s->tables_promised += n;
+    else s->tables_wanted = n;
     return err;
+}
+
+bool space_stalled(struct space *s, int *err, struct stall *st) {
+    if (*err == -ESTALL && !st->frames && !st->slot) st->frames = s->tables_wanted;
+    return stalled(err, st);
 }
 
 void space_settle_tables(struct space *s) {
@@ -297,7 +327,9 @@ void space_get_stats(struct space *s, struct space_stats *out) {
         .pinned = s->pinned,
         .regions = s->regions.count,
         .tables = s->pmap.tables,
+        .swapped = s->pmap.swapped,
         .minor_faults = s->minor_faults,
+        .major_faults = s->major_faults,
         .future = s->future == LOCK_NONE ? 0 : s->future == LOCK_FULL ? MCL_FUTURE : MCL_FUTURE | MCL_ONFAULT,
     };
     rw_unlock_shared(&s->lock);

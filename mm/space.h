@@ -19,8 +19,10 @@
 
 #include "arch/pmap.h"
 #include "mm/mm.h"
+#include "mm/charge.h"
 #include "mm/range.h"
 #include "mm/region.h"
+#include "mm/stall.h"
 
 struct space {
     uint32_t refs;                  /* atomic */
@@ -33,17 +35,23 @@ struct space {
     uint64_t accessible;            /* pages in accessible regions: what mlockall(MCL_CURRENT) judges */
     uint64_t charged;               /* accessible locked pages (I3) */
     uint64_t tables_promised;       /* >= regions.tables */
+    uint64_t tables_wanted;         /* that the last -ESTALL was about */
     enum lock_mode future;          /* MCL_FUTURE in force */
     bool pager;                     /* atomic: page-out leaves it alone; once true, it stays */
     struct mutex break_lock;        /* one brk at a time; before any range */
     vaddr_t break_start, break_end; /* break_lock, lock: the heap: [start, end), end unaligned */
     vaddr_t stack_top;              /* 0: no growing stack */
-    uint64_t minor_faults, pinned;  /* atomic */
+    uint64_t minor_faults, major_faults, pinned; /* atomic */
+    vaddr_t hand;                   /* atomic enough: page-out looks here next (mm/evict.c) */
     LIST_ENTRY(space) link;         /* all spaces */
 };
 
 /* ---- space.c ---- */
 void spaces_init(void);
+/* A reference to a space on the list, whose lock the caller has: false if it is on its way out. */
+bool space_try_hold(struct space *);
+/* Every space, in turn, without its lock; none can go meanwhile. For page-out. */
+void spaces_visit(void (*visit)(struct space *, void *), void *arg);
 /* Every space, in turn, with its lock held shared; for the auditor. */
 void spaces_each(void (*visit)(struct space *, void *), void *arg);
 
@@ -72,28 +80,33 @@ bool space_covers(const struct space *, vaddr_t start, vaddr_t end);
 /* How many splits would make start and end boundaries: 0, 1 or 2. */
 unsigned space_cuts(const struct space *, vaddr_t start, vaddr_t end);
 
-/* frame_promise, after clean file pages have made room if that is what it takes. May sleep; a space's lock may be held. */
+/* frame_commit, frame_promise, after clean file pages have made room if that is what it takes. May sleep; a space's lock
+ * may be held. The second: -ESTALL too (then memory_wait(n), with no lock). */
+int memory_commit(uint64_t n);
 int memory_promise(uint64_t n);
-/* Page tables: promise enough for a change that adds at most n (0 or -ENOMEM); afterwards settle on what is due. */
+/* Page tables: promise enough for a change that adds at most n (as above); afterwards settle on what is due. */
 int space_promise_tables(struct space *, uint64_t n);
 void space_settle_tables(struct space *);
+/* stalled() for a call that holds the space's lock to change regions: it may have lacked frames for tables. No lock held. */
+bool space_stalled(struct space *, int *err, struct stall *);
+
+/* ---- pageout.c ---- */
+
+void pageout_init(void);
+/* Wake page-out if frames are few. No lock held. */
+void pageout_check(void);
+/* What the thread does at one go; the host's tests have no thread. */
+void pageout_step(void);
+
+/* ---- swapin.c: for swap_off. Every page whose slot has these upper bits comes back: 0, -ENOMEM, -EIO ---- */
+
+int spaces_swap_in(uint32_t upper, unsigned shift);
+int objects_swap_in(uint32_t upper, unsigned shift);
 
 /* ---- object.c ---- */
 
 /* Every object, for the auditor; called without object locks. */
 void objects_each(void (*visit)(struct object *, void *), void *arg);
-
-/* ---- charge.c: what is locked, against the limits ---- */
-
-/* May this space lock anything at all (L12)? 0 or -EPERM. */
-int charge_permitted(const struct space *, bool privileged);
-/* Charge n pages: 0 or -ENOMEM (over RLIMIT_MEMLOCK unless privileged, or over the system-wide cap). */
-int charge_pages(struct space *, uint64_t n, bool privileged);
-void uncharge_pages(struct space *, uint64_t n);
-/* Charge up and release down in one step: the limits see the difference alone. */
-int charge_swap(struct space *, uint64_t up, uint64_t down, bool privileged);
-void charge_init(uint64_t frames);
-void charge_get_stats(uint64_t *locked, uint64_t *cap);
 
 /* ---- page.c: leaf entries, a range at a time. Lock held, shared at least; pmap.lock is taken inside ---- */
 
@@ -109,15 +122,18 @@ void pages_move(struct space *, vaddr_t from, vaddr_t to, uint64_t len);
 
 /* ---- fault.c ---- */
 
-/* Bring in one page for this access as region r under prot says: 0, -ENXIO, or -ENOMEM when nothing is left that may be
- * reclaimed. Lock held, shared at least. 0 does not say that the page is there: truncation may follow at once. */
-int page_resolve(struct space *, const struct region *, vaddr_t va, int prot, bool write);
+/* Bring in one page for this access as region r under prot says: 0, -ENXIO, -EIO (it cannot be read back), -ENOMEM when
+ * nothing is left that may be reclaimed, -ESTALL. Lock held, shared at least. 0 does not say that the page is there:
+ * truncation or page-out may follow at once. */
+int page_resolve(struct space *, const struct region *, vaddr_t va, int prot, bool write, struct stall *);
 /* Bring in the pages of [*va, end) of one region, with every right that prot gives, until *budget runs out; *va advances.
  * past_end: pages beyond the object's end are passed over (and noted) rather than an error. */
-int pages_populate(struct space *, struct region *, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget, bool past_end);
+int pages_populate(struct space *, struct region *, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget, bool past_end,
+                   struct stall *);
 
 /* The same for the pages that are there already, and no other: what MLOCK_ONFAULT locks at once (L14). */
-int pages_complete(struct space *, const struct region *, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget);
+int pages_complete(struct space *, const struct region *, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget,
+                   struct stall *);
 
 /* ---- stack.c ---- */
 

@@ -61,7 +61,7 @@ static bool may_reach(const struct space *s, const struct region *r, vaddr_t va)
     return va >= USER_MIN + GUARD_GAP && top_of(r) - va <= s->limits.stack;
 }
 
-int stack_grow(struct space *s, vaddr_t va) {
+static int grow_stack(struct space *s, vaddr_t va) {
     struct range_hold hold;
     va = page_floor(va);
     rw_lock(&s->lock);
@@ -90,6 +90,15 @@ int stack_grow(struct space *s, vaddr_t va) {
     rw_unlock(&s->lock);
     if (!err && piece.want != LOCK_NONE) err = add_finish(s, va, end, true);
     range_unlock(&s->ranges, &hold);
+    return err;
+}
+
+int stack_grow(struct space *s, vaddr_t va) {
+    struct stall st = {0};
+    int err;
+    do {
+        err = grow_stack(s, va);
+    } while (space_stalled(s, &err, &st));
     return err ? -EFAULT : 0;
 }
 
@@ -101,7 +110,7 @@ void space_set_break(struct space *s, vaddr_t start) {
     rw_unlock(&s->lock);
 }
 
-static bool grow_heap(struct space *s, vaddr_t from, vaddr_t to) {
+static int grow_heap(struct space *s, vaddr_t from, vaddr_t to) {
     struct range_hold hold;
     struct region piece = anonymous(from, to);
     int err = -ENOMEM;
@@ -115,7 +124,7 @@ static bool grow_heap(struct space *s, vaddr_t from, vaddr_t to) {
     rw_unlock(&s->lock);
     if (!err && piece.want != LOCK_NONE) err = add_finish(s, from, to, true);
     range_unlock(&s->ranges, &hold);
-    return !err;
+    return err;
 }
 
 static vaddr_t move_break(struct space *s, vaddr_t want) {
@@ -125,7 +134,12 @@ static vaddr_t move_break(struct space *s, vaddr_t want) {
     rw_unlock_shared(&s->lock);
     if (want < start || want >= USER_MAX || want - start > limit) return now;
     vaddr_t from = page_ceil(now), to = page_ceil(want);
-    if (to > from && !grow_heap(s, from, to)) return now;
+    struct stall st = {0};
+    int err = 0;
+    do {
+        if (to > from) err = grow_heap(s, from, to);
+    } while (space_stalled(s, &err, &st));
+    if (err) return now;
     if (to < from && space_unmap(s, to, from - to)) return now;
     rw_lock(&s->lock);
     s->break_end = want;

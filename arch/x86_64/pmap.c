@@ -43,6 +43,7 @@ int pmap_init(struct pmap *pm) {
     pm->root = (paddr_t)pfn << PAGE_SHIFT;
     pm->tables = 0;
     pm->resident = 0;
+    pm->swapped = 0;
     pm->cpus = 0;
     pm->generation = 0;
     pm->grown = false;
@@ -51,7 +52,7 @@ int pmap_init(struct pmap *pm) {
 }
 
 void pmap_fini(struct pmap *pm) {
-    ASSERT(pm->tables == 0 && pm->resident == 0);
+    ASSERT(pm->tables == 0 && pm->resident == 0 && pm->swapped == 0);
     pmap_evict(pm);
     frame_drop((pfn_t)(pm->root >> PAGE_SHIFT));
     pm->root = 0;
@@ -105,17 +106,33 @@ pte_t *pmap_make(struct pmap *pm, vaddr_t va) {
 }
 
 void pmap_set(struct pmap *pm, pte_t *slot, pte_t entry) {
-    int delta = (entry != 0) - (*slot != 0);
+    pte_t old = *slot;
+    int delta = (entry != 0) - (old != 0);
     *(volatile pte_t *)slot = entry; /* one store: the MMU may be reading */
     if (delta) {
         table_frame(slot)->refs += (uint32_t)delta;
         pm->resident += (uint64_t)(int64_t)delta;
     }
+    if (__builtin_expect((old ^ entry) & PTE_SWAPPED, 0)) {
+        int swapped = pte_swapped(entry) - pte_swapped(old);
+        pm->swapped += (uint64_t)(int64_t)swapped;
+        pm->resident -= (uint64_t)(int64_t)swapped;
+    }
 }
 
-void pmap_uncount(struct pmap *pm, pte_t *slot, uint32_t n) {
-    table_frame(slot)->refs -= n;
-    pm->resident -= n;
+void pmap_uncount(struct pmap *pm, pte_t *slot, uint32_t resident, uint32_t swapped) {
+    table_frame(slot)->refs -= resident + swapped;
+    pm->resident -= resident;
+    pm->swapped -= swapped;
+}
+
+void pmap_set_evicted(struct pmap *pm, pte_t *slot, pte_t entry) {
+    *(volatile pte_t *)slot = entry;
+    pm->resident--;
+    if (entry)
+        pm->swapped++;
+    else
+        table_frame(slot)->refs--;
 }
 
 /* Unhook empty tables from the leaf upwards. A table frame's last reference is its parent's entry, which we take. */

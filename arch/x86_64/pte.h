@@ -8,11 +8,12 @@
  *   device    P=1, PCD=1   the registers of a device, uncached; there is no frame behind the number
  *   parked    P=0, bit 9   the page is resident, in this frame, but nobody may touch it: PROT_NONE over a
  *                   page that was there before (contract L17: it stays resident and locked)
+ *   swapped   P=0, bit 10  the page is in swap, in the slot that stands where the frame number does
  *   empty     0     nothing here; the region says what a fault brings
  *
  *      63  62        52 51                      12 11  9 8 7 6 5 4 3 2 1 0
  *     +--+------------+--------------------------+-----+-+-+-+-+---+-+-+-+
- *     |NX|  ignored   |       frame number       |  K  |G|S|D|A| C |U|W|P|      K: bit 9 = parked
+ *     |NX|  ignored   |       frame number       |  K  |G|S|D|A| C |U|W|P|      K: bit 9 = parked, 10 = swapped
  *     +--+------------+--------------------------+-----+-+-+-+-+---+-+-+-+
  *
  * arch/host emulates an MMU over the same format.
@@ -33,6 +34,7 @@ typedef uint64_t pte_t;
 #define PTE_PS     (1ul << 7)
 #define PTE_G      (1ul << 8)
 #define PTE_PARKED (1ul << 9)
+#define PTE_SWAPPED (1ul << 10)
 #define PTE_NX     (1ul << 63)
 #define PTE_FRAME  0x000ffffffffff000ul
 
@@ -53,6 +55,18 @@ static inline bool pte_present(pte_t e) {
 /* Is there a page in this entry, touchable or parked? */
 static inline bool pte_resident(pte_t e) {
     return e & (PTE_P | PTE_PARKED);
+}
+
+static inline bool pte_swapped(pte_t e) {
+    return e & PTE_SWAPPED;
+}
+
+static inline pte_t pte_swap(uint32_t slot) {
+    return ((pte_t)slot << PAGE_SHIFT) | PTE_SWAPPED;
+}
+
+static inline uint32_t pte_slot(pte_t e) {
+    return pte_pfn(e);
 }
 
 static inline pte_t pte_make(pfn_t pfn, bool write, bool exec) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "boot/bootinfo.h"
+#include "kernel/pager.h"
 #include "kernel/race.h"
 #include "kernel/trace.h"
 
@@ -80,6 +81,12 @@ void inject_arm(enum inject_site site, unsigned nth) {
 
 unsigned inject_left(enum inject_site site) {
     return armed[site];
+}
+
+/* ---- who serves page-out ---- */
+
+bool current_is_pager(void) {
+    return false;
 }
 
 /* ---- yields on order: there is one thread ---- */

@@ -178,6 +178,13 @@ void rw_lock_shared(struct rwlock *l) {
     l->readers++;
 }
 
+bool rw_trylock_shared(struct rwlock *l) {
+    if (l->writer || l->readers) return false;
+    note_taken(l, l->name, true);
+    l->readers++;
+    return true;
+}
+
 void rw_unlock_shared(struct rwlock *l) {
     if (!l->readers) host_die("rwlock \"%s\" is released and was not held shared", l->name);
     note_given_back(l, l->name);

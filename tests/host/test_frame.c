@@ -161,15 +161,19 @@ static void test_promises(void) {
     struct frame_stats st;
     start(16);
     uint64_t all = free_frames(), n = 0;
-    is_int(frame_promise(all), -ENOMEM, "not all of RAM can be promised: the kernel keeps a share");
-    is_int(frame_promise(UINT64_MAX), -ENOMEM, "nor 2^64-1 frames");
-    uint64_t most = all;
-    while (frame_promise(most) != 0) most--;
+    is_int(frame_commit(all), -ENOMEM, "not all of RAM can be committed: the kernel keeps a share");
+    is_int(frame_commit(UINT64_MAX), -ENOMEM, "nor 2^64-1 frames");
+    is_int(frame_promise(100), 0, "100 tables are promised");
+    uint64_t most = all - 100;
+    while (frame_commit(most) != 0) most--;
     ok(most > all * 9 / 10, "but most of it can: %lu of %lu", most, all);
-    is_int(frame_promise(1), -ENOMEM, "and then not one more");
+    is_int(frame_commit(1), -ENOMEM, "and then not one more page");
+    is_int(frame_promise(1), -ENOMEM, "nor a table");
     while (frame_alloc(FRAME_KERNEL) != NO_PFN) n++;
-    is_int(n, all - most, "allocations that may fail leave the promised frames alone");
-    for (n = 0; n < most; n++) frame_alloc(FRAME_ANON);
+    most += 100;
+    is_int(n, all - most, "allocations that may fail leave alone what is promised and committed");
+    for (n = 100; n < most; n++) frame_alloc(FRAME_ANON);
+    for (n = 0; n < 100; n++) frame_alloc(FRAME_TABLE);
     frame_get_stats(&st);
     is_int(st.given, most, "every promise is kept");
     is_int(st.count[FRAME_FREE], 0, "with the last frame");
@@ -184,14 +188,19 @@ static void break_promise(void *arg) {
 static void take_back_given(void *arg) {
     (void)arg;
     frame_promise(2);
-    frame_alloc(FRAME_ANON);
-    frame_alloc(FRAME_ANON);
+    frame_alloc(FRAME_TABLE);
+    frame_alloc(FRAME_TABLE);
     frame_unpromise(1);
 }
 
 static void unpromise_unpromised(void *arg) {
     (void)arg;
     frame_unpromise(1);
+}
+
+static void uncommit_uncommitted(void *arg) {
+    (void)arg;
+    frame_uncommit(1);
 }
 
 static void drop_twice(void *arg) {
@@ -226,6 +235,7 @@ static void test_panics(void) {
     panics(break_promise, NULL, "promised", "an allocation beyond the promises panics");
     panics(take_back_given, NULL, "panic", "a promise that is being used cannot be taken back");
     panics(unpromise_unpromised, NULL, "panic", "nor one that was never made");
+    panics(uncommit_uncommitted, NULL, "panic", "nor a commitment");
     panics(drop_twice, NULL, "panic", "dropping a free frame panics");
     panics(hold_free, NULL, "panic", "holding a free frame panics");
     panics(drop_pinned, NULL, "panic", "a pinned frame cannot be freed by drops");
@@ -239,15 +249,20 @@ static void test_injection(void) {
     pfn_t a = frame_alloc(FRAME_KERNEL), b = frame_alloc(FRAME_KERNEL), c = frame_alloc(FRAME_KERNEL);
     ok(a != NO_PFN && b == NO_PFN && c != NO_PFN, "the second allocation fails, once");
     frame_drop(a), frame_drop(c);
+    frame_commit(1);
     frame_promise(1);
     inject_arm(INJECT_FRAME, 1);
     a = frame_alloc(FRAME_ANON);
-    ok(a != NO_PFN && inject_left(INJECT_FRAME) == 1, "a promised frame does not even ask");
+    b = frame_alloc(FRAME_TABLE);
+    ok(a != NO_PFN && b != NO_PFN && inject_left(INJECT_FRAME) == 1, "what was committed or promised does not even ask");
     inject_arm(INJECT_FRAME, 0);
-    frame_drop(a);
+    frame_drop(a), frame_drop(b);
+    frame_uncommit(1);
     frame_unpromise(1);
     inject_arm(INJECT_RESERVE, 1);
     is_int(frame_promise(1), -ENOMEM, "a promise can be made to fail");
+    inject_arm(INJECT_RESERVE, 1);
+    is_int(frame_commit(1), -ENOMEM, "so can a commitment");
     is_int(free_frames(), before, "I8: nothing is gone");
 }
 

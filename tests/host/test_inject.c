@@ -196,7 +196,7 @@ static bool try_one(unsigned i, enum inject_site site, unsigned n, const char **
 static void test_call(unsigned i) {
     static const char *const sites[] = {"frame", "heap", "reserve"};
     struct baseline base = baseline_now();
-    for (int site = 0; site < INJECT_SITES; site++) {
+    for (int site = 0; site < INJECT_SYSTEM; site++) {
         const char *bad = NULL;
         unsigned n = 1;
         while (!bad && n < 200 && try_one(i, site, n, &bad)) n++;

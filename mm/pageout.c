@@ -1,0 +1,227 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Page-out: when pages leave memory, how many, and whose. And waiting for it.
+ *
+ *      free frames   high ─────────────  stop
+ *                    low  ─────────────  start                     (mm/frame.c: frame_wanted)
+ *                         ═════════════  who touches a page waits  (memory_wait)
+ *                         ·············  the kernel's own, then the pager's
+ *
+ * Each round visits every space and every object once, and asks of each in proportion to what it holds: so many
+ * looks (a part of its pages), so many pages out. A page that was accessed since the hand came by is passed over once. A
+ * program that runs over much memory has its pages looked at as often as everybody's, and, since it does not come back to
+ * them, gives most of those that go; another's working set survives as long as it is touched once in a revolution.
+ *
+ * A round that makes nothing free is followed by a harder one: of the whole of memory, twice, then regardless of accesses.
+ * If not even that frees a frame and nothing is on its way out, the round was barren: who waits since before two of
+ * them gives up. What was committed fits into RAM and swap (mm/frame.c), so this takes a device that fails.
+ *
+ * LOCKING  `work` (a mutex, innermost of what sleeps but for swap's own) guards waiting, demand and barren. Rounds hold
+ *          the list of spaces, or of objects, and try what is on it.
+ */
+#include <asm/errno.h>
+
+#include "kernel/assert.h"
+#include "kernel/pager.h"
+#include "kernel/race.h"
+#include "mm/evict.h"
+#include "mm/space.h"
+#include "mm/swap.h"
+
+#define EFFORT_MOST 5 /* rounds at 0 look at an eighth of all, 3 at all, 4 again, 5 whatever was accessed */
+
+static struct mutex work;
+static struct cond wake, room;
+static unsigned waiting;
+static uint64_t demand, barren, rounds;
+static bool kicked;
+static uint64_t hopeless; /* atomic: so many frames were wanted when the last round was barren; 0: it was not */
+
+void pageout_init(void) {
+    mutex_init(&work, "page-out");
+    cond_init(&wake, "page-out wake");
+    cond_init(&room, "page-out room");
+    waiting = 0;
+    demand = barren = rounds = hopeless = 0;
+    kicked = false;
+}
+
+/* ---- one round ---- */
+
+struct round {
+    struct eviction sum;
+    uint64_t wanted, holding; /* frames to free; pages that programs hold in all */
+    unsigned effort;
+};
+
+static struct eviction share_of(const struct round *r, uint64_t holds) {
+    unsigned shift = r->effort < 3 ? 3 - r->effort : 0;
+    return (struct eviction){.most = r->wanted * holds / (r->holding + 1) + 1, .most_looks = (holds >> shift) + 64,
+                             .force = r->effort >= EFFORT_MOST};
+}
+
+static void add_up(struct round *r, const struct eviction *ev) {
+    r->sum.written += ev->written;
+    r->sum.dropped += ev->dropped;
+    r->sum.aged += ev->aged;
+    r->sum.looked += ev->looked;
+    r->sum.starved |= ev->starved;
+}
+
+static void visit_space(struct space *s, void *arg) {
+    struct eviction ev = share_of(arg, s->pmap.resident);
+    evict_space(s, &ev);
+    add_up(arg, &ev);
+}
+
+static void visit_object(struct object *o, void *arg) {
+    struct eviction ev = share_of(arg, o->resident);
+    evict_object(o, &ev);
+    add_up(arg, &ev);
+}
+
+static void go_round(struct round *r) {
+    struct frame_stats fs;
+    frame_get_stats(&fs);
+    r->holding = fs.count[FRAME_ANON] + fs.count[FRAME_SHARED] + fs.count[FRAME_CACHE];
+    swap_drop_ahead();
+    r->sum.dropped += object_reclaim(r->wanted);
+    spaces_visit(visit_space, r);
+    objects_each(visit_object, r);
+    rounds++;
+}
+
+/* ---- the thread ---- */
+
+/* work held. */
+static uint64_t wanted(void) {
+    uint64_t n = frame_wanted();
+    return waiting && n < demand ? demand : n;
+}
+
+static void tell_waiting(bool in_vain) {
+    mutex_lock(&work);
+    barren += in_vain;
+    cond_broadcast(&room);
+    mutex_unlock(&work);
+}
+
+/* Until enough is free (false), or nothing helps. */
+static bool make_room(void) {
+    for (unsigned effort = 0;;) {
+        struct round r = {.effort = effort};
+        mutex_lock(&work);
+        r.wanted = wanted();
+        mutex_unlock(&work);
+        if (r.wanted == 0) return false;
+        uint64_t leaving = swap_leaving();
+        if (leaving < r.wanted) {
+            r.wanted -= leaving;
+            go_round(&r);
+        }
+        bool gone = r.sum.dropped > 0;
+        if (r.sum.written == 0 && !gone && swap_idle()) {
+            if (effort++ == EFFORT_MOST) return true;
+            continue;
+        }
+        if (!gone || r.sum.starved) swap_wait();
+        effort = 0;
+        tell_waiting(false);
+    }
+}
+
+void pageout_step(void) {
+    bool in_vain = make_room();
+    __atomic_store_n(&hopeless, in_vain ? frame_wanted() : 0, __ATOMIC_RELAXED);
+    tell_waiting(in_vain);
+}
+
+_Noreturn void pageout_run(void) {
+    for (;;) {
+        mutex_lock(&work);
+        while (!waiting && !kicked) cond_wait(&wake, &work);
+        kicked = false;
+        mutex_unlock(&work);
+        pageout_step();
+    }
+}
+
+void pageout_check(void) {
+    if (frame_wanted() <= __atomic_load_n(&hopeless, __ATOMIC_RELAXED)) return;
+    mutex_lock(&work);
+    kicked = true;
+    cond_signal(&wake);
+    mutex_unlock(&work);
+}
+
+/* ---- waiting ---- */
+
+bool memory_wait(uint64_t n) {
+    if (frame_room(n)) return true;
+    if (current_is_pager()) return false;
+    if (frame_wanted() == 0) return object_make_room(); /* no swap */
+    mutex_lock(&work);
+    uint64_t before = barren;
+    waiting++;
+    demand += n;
+    cond_signal(&wake);
+    while (!frame_room(n) && barren < before + 2) cond_wait(&room, &work);
+    waiting--;
+    demand -= n;
+    mutex_unlock(&work);
+    bool ok = frame_room(n);
+    if (!ok) log_line("page-out: %lu frames are wanted, and none can be made free", n);
+    return ok;
+}
+
+bool stalled(int *err, struct stall *st) {
+    if (*err != -ESTALL) return false;
+    uint64_t frames = st->frames;
+    uint32_t slot = st->slot;
+    race_point(RACE_STALL);
+    if (slot) stall_end(st); /* a frame that was read is kept for as long as another is waited for: a copy takes both */
+    st->frames = st->slot = 0;
+    *err = slot ? swap_read(slot, st) : memory_wait(frames) ? 0 : -ENOMEM;
+    return *err == 0;
+}
+
+void stall_end(struct stall *st) {
+    if (st->held) frame_drop(st->held);
+    st->held = 0;
+}
+
+/* ---- by command: for tests, and for who wants to see ---- */
+
+static void evict_whole(struct space *s, void *arg) {
+    struct eviction *ev = arg;
+    ev->most_looks = ev->looked + s->pmap.resident + s->regions.count + 1;
+    evict_space(s, ev);
+}
+
+static void evict_object_whole(struct object *o, void *arg) {
+    struct eviction *ev = arg;
+    ev->most_looks = ev->looked + o->resident + 1;
+    evict_object(o, ev);
+}
+
+uint64_t pageout_everything(void) {
+    uint64_t gone = 0;
+    struct eviction ev;
+    do {
+        ev = (struct eviction){.most = UINT64_MAX, .force = true};
+        spaces_visit(evict_whole, &ev);
+        objects_each(evict_object_whole, &ev);
+        gone += ev.written + ev.dropped;
+        while (!swap_idle()) swap_wait();
+    } while (ev.starved && ev.written);
+    return gone + object_reclaim(UINT64_MAX);
+}
+
+void pageout_get_stats(uint64_t *n, uint64_t *in_vain) {
+    mutex_lock(&work);
+    *n = rounds;
+    *in_vain = barren;
+    mutex_unlock(&work);
+}

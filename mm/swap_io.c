@@ -1,0 +1,267 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Pages on their way to a swap device and back: requests, clusters, reading ahead.
+ *
+ *      page-out:  begin (a run of free slots) -> add, add ... -> end: one request for up to 16 pages
+ *      a fault:   swap_read: its own page and those that follow it on the device, one request
+ *
+ * Requests come from a fixed pool, so that writing a page out takes no memory (page-out would wait for itself).
+ * A few are kept for reading: who needs a page does not stand behind those who leave.
+ *
+ * What was read ahead lies in a ring until it is asked for or AHEAD_MOST others came after it.
+ *
+ * LOCKING  swap_lock for the pool, the ring and slots; `waiting` (a mutex) with `moved` for who sleeps until a transfer ends.
+ */
+#include <asm/errno.h>
+
+#include "kernel/assert.h"
+#include "kernel/inject.h"
+#include "mm/frame.h"
+#include "mm/swap_impl.h"
+
+#define IOS         32
+#define IOS_TO_READ 8   /* that writing leaves alone */
+#define AHEAD       8   /* pages of one reading request */
+#define AHEAD_MOST  128
+
+struct swap_write {
+    struct backing_request req;
+    slot_t first;
+    unsigned n, room;
+    pfn_t pfn[BACKING_SEGMENTS];
+    struct swap_write *next; /* free ones */
+};
+
+static struct swap_write ios[IOS];
+static struct swap_write *free_ios;
+static unsigned nfree;
+static uint64_t leaving;
+static slot_t ahead[AHEAD_MOST];
+static unsigned ahead_at;
+static struct mutex waiting;
+static struct cond moved;
+static uint64_t ended; /* waiting: transfers, since boot */
+
+void swap_io_init(void) {
+    mutex_init(&waiting, "swap event");
+    cond_init(&moved, "swap event");
+    free_ios = NULL;
+    nfree = IOS;
+    leaving = 0;
+    ahead_at = 0;
+    for (unsigned i = 0; i < AHEAD_MOST; i++) ahead[i] = 0;
+    for (unsigned i = 0; i < IOS; i++) {
+        ios[i].next = free_ios;
+        free_ios = &ios[i];
+    }
+}
+
+/* swap_lock held. */
+static struct swap_write *io_get(unsigned leave) {
+    struct swap_write *io = nfree > leave ? free_ios : NULL;
+    if (!io) return NULL;
+    free_ios = io->next;
+    nfree--;
+    io->n = io->room = 0;
+    return io;
+}
+
+static void io_put(struct swap_write *io) {
+    io->next = free_ios;
+    free_ios = io;
+    nfree++;
+}
+
+static void tell(void) {
+    mutex_lock(&waiting);
+    ended++;
+    cond_broadcast(&moved);
+    mutex_unlock(&waiting);
+}
+
+static void done(struct backing_request *req) {
+    struct swap_write *io = req->arg;
+    int err = req->error;
+    if (!err && inject(req->write ? INJECT_SWAP_WRITE : INJECT_SWAP_READ)) err = -EIO;
+    spin_lock(&swap_lock);
+    for (unsigned i = 0; i < io->n; i++) {
+        slot_t s = io->first + i;
+        struct slot *slot = slot_at(s);
+        slot->flags &= ~(unsigned)SLOT_BUSY;
+        if (err && req->write) slot_spoil(s);
+        if (err && !req->write) slot->flags |= io->n == 1 ? SLOT_LOST : SLOT_SINGLE;
+        if (err || req->write) slot_settle(s); /* what was read waits for whoever asked */
+    }
+    if (err) swap_count.errors += io->n;
+    if (req->write) leaving -= io->n;
+    io_put(io);
+    spin_unlock(&swap_lock);
+    if (err) log_line("swap: page %u of device %u and %u after it: %s failed (error %d)", page_of(io->first),
+                      io->first >> SLOT_BITS, io->n - 1, req->write ? "writing" : "reading", -err);
+    tell();
+}
+
+static void submit(struct swap_write *io, bool write) {
+    struct backing *b = device_of(io->first)->backing;
+    io->req = (struct backing_request){.write = write, .offset = (uint64_t)page_of(io->first) << PAGE_SHIFT,
+                                       .segments = io->n, .done = done, .arg = io};
+    for (unsigned i = 0; i < io->n; i++)
+        io->req.segment[i] = (struct backing_segment){(paddr_t)io->pfn[i] << PAGE_SHIFT, PAGE_SIZE};
+    b->submit(b, &io->req);
+}
+
+/* ---- out ---- */
+
+struct swap_write *swap_write_begin(void) {
+    spin_lock(&swap_lock);
+    struct swap_write *io = io_get(IOS_TO_READ);
+    if (io && !inject(INJECT_SLOT)) io->room = slots_take(BACKING_SEGMENTS, &io->first);
+    if (io && io->room == 0) {
+        io_put(io);
+        io = NULL;
+    }
+    spin_unlock(&swap_lock);
+    return io;
+}
+
+bool swap_write_full(const struct swap_write *io) {
+    return io->n == io->room;
+}
+
+slot_t swap_write_add(struct swap_write *io, pfn_t pfn, bool shared) {
+    slot_t s = io->first + io->n;
+    spin_lock(&swap_lock);
+    slot_bind(s, pfn);
+    slot_at(s)->refs = 1;
+    slot_at(s)->flags |= SLOT_WRITING | (shared ? SLOT_SHARED : 0);
+    spin_unlock(&swap_lock);
+    io->pfn[io->n++] = pfn;
+    return s;
+}
+
+unsigned swap_write_end(struct swap_write *io) {
+    unsigned n = io->n;
+    spin_lock(&swap_lock);
+    for (unsigned i = io->room; i-- > n;) slot_release(io->first + i);
+    swap_count.written += n;
+    leaving += n;
+    if (n == 0) io_put(io);
+    spin_unlock(&swap_lock);
+    if (n) submit(io, true);
+    return n;
+}
+
+/* ---- in ---- */
+
+/* A page that somebody swapped out, and that nobody is bringing in. */
+static bool may_read(slot_t s) {
+    if (page_of(s) >= device_of(s)->pages) return false;
+    const struct slot *slot = slot_at(s);
+    return slot->refs && slot->frame == NO_PFN && !(slot->flags & (SLOT_BUSY | SLOT_BAD | SLOT_LOST));
+}
+
+/* Let the reading of s into pfn begin. */
+static void add(struct swap_write *io, slot_t s, pfn_t pfn) {
+    slot_bind(s, pfn);
+    slot_at(s)->flags |= SLOT_READING;
+    io->pfn[io->n++] = pfn;
+    swap_count.read++;
+}
+
+static void remember_ahead(slot_t s) {
+    slot_t old = ahead[ahead_at];
+    ahead[ahead_at] = s;
+    ahead_at = (ahead_at + 1) % AHEAD_MOST;
+    swap_count.ahead++;
+    if (old && device_of(old)->backing && slot_at(old)->frame != NO_PFN) slot_settle(old);
+}
+
+static pfn_t frame_for(slot_t s) {
+    return frame_alloc(slot_at(s)->flags & SLOT_SHARED ? FRAME_SHARED : FRAME_ANON);
+}
+
+/* The neighbours, while frames are plenty. */
+static void add_ahead(struct swap_write *io) {
+    if (slot_at(io->first)->flags & SLOT_SINGLE) return;
+    for (slot_t s = io->first + 1; io->n < AHEAD && may_read(s) && frame_wanted() == 0; s++) {
+        if (slot_at(s)->flags & SLOT_SINGLE) return;
+        pfn_t pfn = frame_for(s);
+        if (pfn == NO_PFN) return;
+        add(io, s, pfn);
+        remember_ahead(s);
+    }
+}
+
+/* One attempt: 0 the page is there and held, or nobody wants it any more; 1 it is on its way; -EAGAIN no request is free;
+ * -ESTALL no frame is. */
+static int start(slot_t s, struct stall *st, struct swap_write **out) {
+    const struct slot *slot = slot_at(s);
+    if (slot->flags & SLOT_READING) return 1;
+    if (slot->frame != NO_PFN) {
+        frame_hold(slot->frame);
+        st->held = slot->frame;
+        return 0;
+    }
+    if (!may_read(s)) return 0;
+    struct swap_write *io = io_get(0);
+    if (!io) return -EAGAIN;
+    pfn_t pfn = frame_for(s);
+    if (pfn == NO_PFN) {
+        io_put(io);
+        return -ESTALL;
+    }
+    io->first = s;
+    add(io, s, pfn);
+    add_ahead(io);
+    *out = io;
+    return 1;
+}
+
+int swap_read(slot_t s, struct stall *st) {
+    for (;;) {
+        struct swap_write *io = NULL;
+        mutex_lock(&waiting);
+        uint64_t before = ended;
+        mutex_unlock(&waiting);
+        spin_lock(&swap_lock);
+        int state = device_of(s)->backing ? start(s, st, &io) : 0;
+        spin_unlock(&swap_lock);
+        if (state == 0) return 0;
+        if (state == -ESTALL) {
+            if (!memory_wait(1)) return -ENOMEM;
+            continue;
+        }
+        st->waited = true;
+        if (io) submit(io, false);
+        mutex_lock(&waiting);
+        while (ended == before) cond_wait(&moved, &waiting);
+        mutex_unlock(&waiting);
+    }
+}
+
+void swap_drop_ahead(void) {
+    spin_lock(&swap_lock);
+    for (unsigned i = 0; i < AHEAD_MOST; i++) {
+        slot_t s = ahead[i];
+        ahead[i] = 0;
+        if (s && device_of(s)->backing && slot_at(s)->frame != NO_PFN) slot_settle(s);
+    }
+    spin_unlock(&swap_lock);
+}
+
+bool swap_idle(void) {
+    return __atomic_load_n(&nfree, __ATOMIC_ACQUIRE) == IOS;
+}
+
+uint64_t swap_leaving(void) {
+    return __atomic_load_n(&leaving, __ATOMIC_RELAXED);
+}
+
+void swap_wait(void) {
+    mutex_lock(&waiting);
+    uint64_t before = ended;
+    while (ended == before && !swap_idle()) cond_wait(&moved, &waiting);
+    mutex_unlock(&waiting);
+}
