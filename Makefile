@@ -10,12 +10,13 @@
 # programs in $(B)/user and $(B)/tests/user; host tests in $(B)/tests/host; generated headers in $(B)/gen.
 #
 # Variables: CC=clang, DEBUG=1 (costly assertions, lock order; build/debug), UBSAN=1 (undefined behaviour;
-# build/ubsan), KASAN=1 (accesses to memory that nobody has; build/kasan), V=1 (show the commands).
+# build/ubsan), KASAN=1 (accesses to memory that nobody has; build/kasan),
+# KCSAN=1 (data races; build/kcsan; KCSAN=report goes on after each), V=1 (show the commands).
 
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-B := build$(if $(filter gcc,$(CC)),,/$(notdir $(CC)))$(if $(DEBUG),/debug)$(if $(UBSAN),/ubsan)$(if $(KASAN),/kasan)
+B := build$(if $(filter gcc,$(CC)),,/$(notdir $(CC)))$(if $(DEBUG),/debug)$(if $(UBSAN),/ubsan)$(if $(KASAN),/kasan)$(if $(KCSAN),/kcsan)
 Q := $(if $(V),,@)
 export HF_CC := $(CC)
 export HF_BUILD := $(B)
@@ -61,10 +62,14 @@ COLD := $(addprefix boot/,loader main memmap multiboot2 pvh) \
 UBSAN_FLAGS := -DUBSAN -DPLANTS -fsanitize=undefined -fno-sanitize=signed-integer-overflow -fno-sanitize-recover=all
 # Accesses to memory: calls, no inline look at the shadow, which covers RAM alone. What serves the calls makes none.
 KASAN_FLAGS := -DKASAN -DPLANTS -fno-optimize-sibling-calls
-asan_option = $(if $(filter clang,$(notdir $(CC))),-mllvm -asan-$(1),--param asan-$(1))
-KASAN_CALLS := -fsanitize=kernel-address $(foreach o,instrumentation-with-call-threshold=0 stack=0 globals=1,$(call asan_option,$(o)))
+option = $(if $(filter clang,$(notdir $(CC))),-mllvm -$(1),--param $(1))
+KASAN_CALLS := -fsanitize=kernel-address $(foreach o,instrumentation-with-call-threshold=0 stack=0 globals=1,$(call option,asan-$(o)))
+# Data races: calls at each access, plain, volatile or atomic.
+KCSAN_FLAGS := -DKCSAN $(if $(filter report,$(KCSAN)),-DKCSAN_GO_ON) -DPLANTS -fno-optimize-sibling-calls
+KCSAN_CALLS := -fsanitize=thread $(if $(filter clang,$(notdir $(CC))),,-Wno-tsan) $(call option,tsan-distinguish-volatile=1) $(call option,tsan-instrument-func-entry-exit=0)
 KCFLAGS = -std=gnu17 $(if $(filter $(COLD),$*),-Os,-O2) -g $(WARN) $(if $(DEBUG),-DDEBUG -DLOCKDEP -DPLANTS -fno-optimize-sibling-calls) \
     $(if $(UBSAN),$(UBSAN_FLAGS)) $(if $(KASAN),$(KASAN_FLAGS) $(if $(filter kernel/kasan kernel/stack,$*),,$(KASAN_CALLS))) \
+    $(if $(KCSAN),$(KCSAN_FLAGS) $(if $(filter kernel/kcsan kernel/stack,$*),,$(KCSAN_CALLS))) \
     -ffreestanding -nostdinc -isystem $(CCINC) -isystem $(SYSINC) -I. -Iarch/x86_64 -I$(B) -I$(B)/gen \
     -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-stack-protector -fcf-protection=none \
     -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common -fno-strict-aliasing \
@@ -142,7 +147,7 @@ endif
 help: ## this list
 	@echo "make TARGET, one of:"
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/    \1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 24
-	@echo "Variables: CC=clang  DEBUG=1  UBSAN=1  KASAN=1  V=1  T=test  SEED=number  CPUS=1  PROGRAM=file.c  MEM=256M  ARGS='words'  JUNIT=file"
+	@echo "Variables: CC=clang  DEBUG=1  UBSAN=1  KASAN=1  KCSAN=1  V=1  T=test  SEED=number  CPUS=1  PROGRAM=file.c  MEM=256M  ARGS='words'  JUNIT=file"
 
 clean: ## remove everything that was made
 	rm -rf build

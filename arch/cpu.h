@@ -53,6 +53,11 @@ static inline struct cpu *cpu_this(void) {
     return c;
 }
 
+/* Is another thread due here? Another CPU may say so at any time. */
+static inline bool cpu_resched(void) {
+    return __atomic_load_n(&cpu_this()->resched, __ATOMIC_RELAXED);
+}
+
 /* The thread that runs here. One instruction on GS, so that no preemption can come in between; the same for the counter. */
 static inline struct thread *cpu_thread(void) {
     struct thread *t;

@@ -5,7 +5,7 @@
 # The table lies behind the text (linker.ld), so the functions stand where the table says. And the ISO.
 
 KLD = ld -m elf_x86_64 -nostdlib -static -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments --build-id=none -T linker.ld \
-    $(if $(KASAN),$(addprefix --wrap=,memcpy memmove memset uaccess_copy))
+    $(addprefix --wrap=,$(if $(KASAN)$(KCSAN),memcpy memmove memset) $(if $(KASAN),uaccess_copy))
 
 $(B)/holdfast.elf: $(KOBJ) linker.ld tools/ksyms boot/boot.mk
 	$(call say,LINK,$@)

@@ -208,7 +208,7 @@ void signal_act(struct trapframe *tf) {
 void user_return(struct trapframe *tf) {
     while (__builtin_expect(__atomic_load_n(&current()->attention, __ATOMIC_RELAXED), 0)) {
         irq_enable();
-        if (current()->attention & ATTENTION_KILL) thread_killed();
+        if (__atomic_load_n(&current()->attention, __ATOMIC_RELAXED) & ATTENTION_KILL) thread_killed();
         signal_act(tf);
         irq_disable();
     }

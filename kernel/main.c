@@ -16,6 +16,7 @@
 #include "kernel/file.h"
 #include "kernel/futex.h"
 #include "kernel/init.h"
+#include "kernel/kcsan.h"
 #include "kernel/ktimer.h"
 #include "kernel/process.h"
 #include "mm/mm.h"
@@ -32,6 +33,7 @@ _Noreturn void kernel_main(void) {
     irq_enable();
     serial_start();
     cpus_start();
+    kcsan_start();
     files_init();
     ktimer_init();
     aio_init();

@@ -90,7 +90,7 @@ struct thread *place_pull_locked(struct runqueue *rq, int best) {
 void place_balance_locked(struct runqueue *rq) {
     for (unsigned i = 0; i < cpu_count(); i++) {
         struct runqueue *from = &runqueues[i];
-        if (from == rq || !from->cpu || from->ready < rq->ready + 2) continue;
+        if (from == rq || !from->cpu || __atomic_load_n(&from->ready, __ATOMIC_RELAXED) < rq->ready + 2) continue;
         struct thread *t = take_from(from, rq, PRIORITY_OTHER - 1);
         if (t) runqueue_push_locked(rq, t);
         return;

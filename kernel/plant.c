@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "arch/cpu.h"
+#include "arch/ipi.h"
 #include "kernel/assert.h"
 #include "kernel/sync.h"
 #include "libc/core/string.h"
@@ -164,6 +165,47 @@ static void plant_global(void) {
 }
 #endif
 
+#ifdef KCSAN
+/* ---- data races ---- */
+
+#define TURNS 300000
+static uint64_t contended;
+static struct spinlock guard;
+
+static void add_plainly(void *unused) {
+    (void)unused;
+    for (unsigned i = 0; i < TURNS; i++) {
+        contended++;
+        __asm__ volatile("" ::: "memory");
+    }
+}
+
+static void add_marked(void *unused) {
+    (void)unused;
+    for (unsigned i = 0; i < TURNS; i++) __atomic_fetch_add(&contended, 1, __ATOMIC_RELAXED);
+}
+
+static void add_locked(void *unused) {
+    (void)unused;
+    for (unsigned i = 0; i < TURNS / 8; i++) {
+        spin_lock(&guard);
+        contended++;
+        spin_unlock(&guard);
+    }
+}
+
+/* On all CPUs at once. */
+static void plant_race(void) {
+    ipi_call(cpu_online_mask(), add_plainly, NULL);
+}
+
+static void plant_no_race(void) {
+    spin_init(&guard, "plant spin");
+    ipi_call(cpu_online_mask(), add_marked, NULL);
+    ipi_call(cpu_online_mask(), add_locked, NULL);
+}
+#endif
+
 static const struct {
     const char *name;
     void (*make)(void);
@@ -175,6 +217,9 @@ static const struct {
 #ifdef KASAN
     {"after_free", plant_after_free}, {"beyond", plant_beyond}, {"before", plant_before}, {"memset", plant_memset},
     {"twice", plant_twice}, {"block", plant_block}, {"frame", plant_frame}, {"global", plant_global},
+#endif
+#ifdef KCSAN
+    {"race", plant_race}, {"no_race", plant_no_race},
 #endif
 #ifdef UBSAN
     {"shift", plant_shift}, {"bounds", plant_bounds}, {"null", plant_null}, {"align", plant_align}, {"bool", plant_bool},

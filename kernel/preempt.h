@@ -26,5 +26,5 @@ static inline bool preempt_enable_quiet(void) {
 }
 
 static inline void preempt_enable(void) {
-    if (preempt_enable_quiet() && __builtin_expect(cpu_this()->resched, 0)) sched_preempt();
+    if (preempt_enable_quiet() && __builtin_expect(cpu_resched(), 0)) sched_preempt();
 }

@@ -72,9 +72,9 @@ void runqueue_push_locked(struct runqueue *rq, struct thread *t) {
 }
 
 int runqueue_highest(const struct runqueue *rq) {
-    if (rq->occupied[1]) return 127 - __builtin_clzl(rq->occupied[1]);
-    if (rq->occupied[0]) return 63 - __builtin_clzl(rq->occupied[0]);
-    return -1;
+    uint64_t high = __atomic_load_n(&rq->occupied[1], __ATOMIC_RELAXED); /* once: another CPU's may change meanwhile */
+    uint64_t low = __atomic_load_n(&rq->occupied[0], __ATOMIC_RELAXED);
+    return high ? 127 - __builtin_clzl(high) : low ? 63 - __builtin_clzl(low) : -1;
 }
 
 void runqueue_take_locked(struct runqueue *rq, struct thread *t) {
@@ -201,7 +201,7 @@ void sched_yield(void) {
 
 void sched_preempt(void) {
     uint64_t flags = irq_save();
-    bool due = (flags & 0x200) && cpu_this()->resched && cpu_this()->preempt_off == 0;
+    bool due = (flags & 0x200) && cpu_resched() && cpu_this()->preempt_off == 0;
     irq_restore(flags);
     if (due) give_way(false);
 }
@@ -210,16 +210,16 @@ void sched_preempt(void) {
 void sched_irq_exit(void) {
     struct cpu *cpu = cpu_this();
     struct runqueue *rq = &runqueues[cpu->id];
-    if (rq->ready && rq->tick == NO_DEADLINE) { /* another CPU put a thread here */
+    if (__atomic_load_n(&rq->ready, __ATOMIC_RELAXED) && rq->tick == NO_DEADLINE) { /* another CPU put a thread here */
         spin_lock(&rq->lock);
         timer_slice_locked(rq);
         spin_unlock(&rq->lock);
     }
-    if (cpu->resched && cpu->preempt_off == 0 && cpu->irq_depth == 0) give_way(false);
+    if (cpu_resched() && cpu->preempt_off == 0 && cpu->irq_depth == 0) give_way(false);
 }
 
 void yield_point(void) {
-    if (__builtin_expect(cpu_this()->resched, 0)) sched_preempt();
+    if (__builtin_expect(cpu_resched(), 0)) sched_preempt();
 }
 
 void might_sleep(void) {
@@ -266,7 +266,7 @@ int sched_sleep(struct waitlist *list, struct spinlock *guard, uint64_t deadline
     ASSERT(cpu_this()->preempt_off == 1 && cpu_this()->irq_depth == 0);
     enqueue(list, t);
     uint64_t saved = spin_lock_irq(&rq->lock);
-    if (interruptible && t->attention && interrupts(t)) {
+    if (interruptible && __atomic_load_n(&t->attention, __ATOMIC_RELAXED) && interrupts(t)) {
         spin_unlock_irq(&rq->lock, saved);
         waitlist_remove(list, t);
         return -EINTR;

@@ -48,7 +48,7 @@ void stack_save(struct stack *s, unsigned skip) {
 void stack_print(const struct stack *s) {
     for (unsigned i = 0; i < STACK_DEPTH && s->pc[i]; i++) {
         unsigned long offset;
-        const char *name = ksym_name(s->pc[i], &offset);
-        if (name) log_line("    %#lx %s+%#lx", s->pc[i], name, offset);
+        const char *name = ksym_name(s->pc[i] - 1, &offset); /* the call, for it may be the function's last word */
+        if (name) log_line("    %#lx %s+%#lx", s->pc[i], name, offset + 1);
     }
 }

@@ -52,7 +52,7 @@ static void count_spins(uint64_t n) {
 static __attribute__((noinline)) void spin_for(struct spinlock *l, const struct cpu *cpu) {
     uint64_t turns = 0;
     do {
-        if (l->owner == cpu) panic("spinlock %s taken twice", l->name);
+        if (__atomic_load_n(&l->owner, __ATOMIC_RELAXED) == cpu) panic("spinlock %s taken twice", l->name);
         for (; __atomic_load_n(&l->held, __ATOMIC_RELAXED); turns++) __builtin_ia32_pause();
     } while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE));
     count_spins(turns);
@@ -94,7 +94,7 @@ void spin_unlock(struct spinlock *l) {
 }
 
 bool spin_held(const struct spinlock *l) {
-    return l->held && l->owner == cpu_this();
+    return __atomic_load_n(&l->owner, __ATOMIC_RELAXED) == cpu_this(); /* which nobody but this CPU makes so, or not so */
 }
 
 uint64_t spin_lock_irq(struct spinlock *l) {
@@ -236,7 +236,7 @@ void mutex_unlock(struct mutex *m) {
 }
 
 bool mutex_held(const struct mutex *m) {
-    return m->owner == current();
+    return __atomic_load_n(&m->owner, __ATOMIC_RELAXED) == current();
 }
 
 /* ---- rwlock ---- */
@@ -334,7 +334,7 @@ void rw_unlock(struct rwlock *l) {
 }
 
 bool rw_held(const struct rwlock *l) {
-    return l->writer == current();
+    return __atomic_load_n(&l->writer, __ATOMIC_RELAXED) == current();
 }
 
 /* ---- cond ---- */

@@ -48,6 +48,6 @@ void trap_syscall(struct trapframe *tf) {
     trace(TRACE_SYSCALL, tf->error, tf->rdi);
     tf->rax = (uint64_t)dispatch(tf);
     irq_disable();
-    if (__builtin_expect(current()->attention, 0)) user_return(tf);
+    if (__builtin_expect(__atomic_load_n(&current()->attention, __ATOMIC_RELAXED), 0)) user_return(tf);
     lockdep_none_held("on the way to ring 3");
 }

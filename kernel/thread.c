@@ -54,7 +54,7 @@ _Noreturn void thread_idle(void) {
     for (;;) {
         kstack_trim(1);
         irq_disable();
-        if (cpu_this()->resched) {
+        if (cpu_resched()) {
             irq_enable();
             yield_point();
         } else {

@@ -120,6 +120,7 @@ static void release(void *p) {
     MACHINE_POISON((char *)p + sizeof(p), c->size - sizeof(p)); /* all but the link */
     s->free = p;
     c->live--;
+    ASSERT(s->in_use > 0);
     if (s->in_use-- == c->per_slab) partial_push(c, s);
     bool empty = s->in_use == 0;
     if (empty) {
@@ -133,7 +134,7 @@ static void release(void *p) {
 }
 
 void cache_free(struct cache *c, void *p) {
-    ASSERT(slab_of(p)->cache == c && slab_of(p)->in_use > 0);
+    ASSERT(slab_of(p)->cache == c);
     p = MACHINE_QUARANTINE(p);
     if (p) release(p);
 }

@@ -86,6 +86,7 @@ proof-kernels: ## the kernels with proof tools
 	@$(MAKE) DEBUG=1 kernel
 	@$(MAKE) UBSAN=1 kernel
 	@$(MAKE) KASAN=1 kernel
+	@$(MAKE) KCSAN=1 kernel
 .PHONY: proof-kernels
 
 test-programs: kernel libc $(USER_TESTS) $(HELPERS) $(FOREIGN)
@@ -98,7 +99,7 @@ test-user: all test-programs ## the ring-3 tests
 	$(call run_tests,,user)
 
 test-debug: all test-programs proof-kernels ## the ring-3 tests on the kernels with proof tools, on 1, 2 and 4 CPUs (T=name: one; KINDS=kasan; CPUS=4)
-	@for kind in $(or $(KINDS),debug ubsan kasan); do for cpus in $(or $(CPUS),1 2 4); do echo "# $$kind kernel, $$cpus CPUs"; \
+	@for kind in $(or $(KINDS),debug ubsan kasan kcsan); do for cpus in $(or $(CPUS),1 2 4); do [ $$kind$$cpus = kcsan1 ] && continue; echo "# $$kind kernel, $$cpus CPUs"; \
 	    tools/hf-prove --patience 4 --build $(B) --kernel $(B)/$$kind/holdfast.elf --out $(B)/tap-proof/$$kind-$$cpus --cpus $$cpus \
 	        $(if $(SEED),--seed $(SEED)) $(if $(T),$(picked_user)) || failed=1; done; done; exit $${failed:-0}
 .PHONY: test-debug

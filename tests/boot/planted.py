@@ -54,7 +54,7 @@ def check(path, plant, panic, *lines, cpus=1):
     say(good, f"planted {plant}: {seen.panic}", code, console)
 
 
-def check_quiet(path, name, cpus=1):
-    """Nothing is planted, and nothing is found."""
-    _, code, console = run(path, "", cpus)
+def check_quiet(path, name, cpus=1, words=""):
+    """Nothing wrong is planted, and nothing is found."""
+    _, code, console = run(path, words, cpus)
     say(code == 0 and "Hello from ring 3" in console, name, code, console)
