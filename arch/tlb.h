@@ -15,7 +15,8 @@
  * LAZINESS. A kernel thread has no space: the tables of the last one stay loaded and the CPU is lazy. It
  * touches no user address until it leaves laziness, so stale leaf translations hurt nobody and it is not
  * interrupted for them; it compares generations when it comes back. But it may still walk speculatively, and
- * such a walk writes accessed bits: for batches that free page tables lazy CPUs are interrupted too.
+ * such a walk writes accessed bits: for batches that free page tables lazy CPUs are interrupted too, once: then they go over
+ * to the kernel's own tables.
  *
  * WHY NO CPU REACHES A FRAME THAT HAS BEEN DROPPED
  *   The flushing CPU:   1 store the entries   2 generation++   3 read cpus, lazy   4 call those   5 drop

@@ -129,6 +129,7 @@ static int protect_locked(struct space *s, vaddr_t start, vaddr_t end, int prot,
         space_split(s, start, &sp);
         space_split(s, end, &sp);
         err = perform(s, start, end, prot, st);
+        if (!err && need.charge) flush_grown(&s->pmap); /* pages opened and locked at once had no lock while they grew */
         if (err) charge_swap(s, need.release, need.charge, true);
     }
     spares_put(&sp);

@@ -76,16 +76,21 @@ void pmap_load(struct pmap *pm) {
     machine_irq_restore(saved);
 }
 
-/* On each CPU that has the space. */
-static void let_go(void *arg) {
-    struct pmap *pm = arg;
-    unsigned id = machine_cpu();
-    struct tlb *t = &tlbs[id];
-    if (t->loaded != pm) return;
-    ASSERT(t->lazy); /* or a program runs without its space */
+/* A lazy CPU lets its space go. Interrupts off. */
+static void leave(struct tlb *t) {
+    struct pmap *pm = t->loaded;
     t->loaded = NULL;
     mmu_load(mmu_kernel_root);
-    __atomic_fetch_and(&pm->cpus, ~(1ul << id), __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&pm->cpus, ~(1ul << machine_cpu()), __ATOMIC_SEQ_CST);
+}
+
+/* On each CPU that has the space. */
+static void let_go(void *arg) {
+    const struct pmap *pm = arg;
+    struct tlb *t = &tlbs[machine_cpu()];
+    if (t->loaded != pm) return;
+    ASSERT(t->lazy); /* or a program runs without its space */
+    leave(t);
 }
 
 void pmap_evict(struct pmap *pm) {
@@ -112,6 +117,10 @@ static void answer(void *arg) {
     const struct flush *f = arg;
     struct tlb *t = &tlbs[machine_cpu()];
     if (t->loaded != f->pmap) return; /* it has loaded another meanwhile */
+    if (t->lazy) {
+        leave(t); /* asked once, it is not asked again */
+        return;
+    }
     if (f->generation <= t->seen) {
         t->count.covered++;
     } else if (f->generation == t->seen + 1 && f->pages <= FLUSH_PAGES) {
