@@ -10,8 +10,8 @@
  *             <── answers ────          <── interrupt ───────
  *
  * Two processes. The supervisor keeps the port and starts a server; one that a signal has killed is replaced, and
- * takes over what was not answered. A server that ends by itself, because there is no such device or it has gone, is
- * not: then the supervisor ends too, and the kernel gives up the disk.
+ * takes over what was not answered; so is one that finds no memory to start with, for a while. A server that ends for another
+ * reason, there is no such device or it has gone, is not: the supervisor ends too, and the kernel gives up the disk.
  *
  * Both lock all of their memory before anything else: this may be what page-out goes through. The server allocates
  * nothing, and what it touches is three pages for the device, its stack, and this program.
@@ -44,6 +44,9 @@
 #define FIRST       7u                                 /* tables in page 0; */
 #define OTHERS      (PAGE / TABLE_BYTES)               /* and in each of the others */
 #define STACK_SIZE  16384
+#define NO_MEMORY   2                                  /* a server's exit status: it may be had later; */
+#define TRIES       100                                /* so often it is tried again, */
+#define PAUSE_MS    50                                 /* after this */
 #define PATIENCE_MS 1000                               /* then a device that owes us something is asked for its status */
 
 _Static_assert(PORT_SLOTS <= VIRTQUEUE_SIZE, "each request that the kernel can have out has a tag");
@@ -76,6 +79,7 @@ static struct {
     uint32_t taken;                   /* of ring->head */
     uint32_t id[VIRTQUEUE_SIZE];      /* of the request under a tag */
     bool gone;                        /* the device */
+    bool again;                       /* the last server had no memory, and said so */
 } s;
 
 /* ---- words for the console, without stdio's frames ---- */
@@ -90,8 +94,9 @@ static void say(const char *what, const char *why) {
 }
 
 static _Noreturn void fail(const char *what) {
-    say(what, errno ? strerror(errno) : NULL);
-    _exit(1);
+    bool later = errno == ENOMEM || errno == EAGAIN;
+    if (!later || !s.again) say(what, errno ? strerror(errno) : NULL);
+    _exit(later ? NO_MEMORY : 1);
 }
 
 static void lock_everything(void) {
@@ -216,18 +221,12 @@ static _Noreturn void serve(const char *address) {
 
 /* ---- the supervisor ---- */
 
-/* Memory may be short at just this moment, and it is we who make room. */
-static pid_t start_server(void) {
-    pid_t server = fork();
-    for (int i = 0; server < 0 && i < 100; i++) {
-        poll(NULL, 0, 50);
-        server = fork();
-    }
-    return server;
-}
-
-static int wait_for(pid_t server) {
+/* A server's life, and how it ended. */
+static int run_server(const char *address) {
     int status;
+    pid_t server = fork();
+    if (server == 0) serve(address);
+    if (server < 0) return NO_MEMORY << 8;
     while (waitpid(server, &status, 0) < 0)
         if (errno != EINTR) fail("wait");
     return status;
@@ -241,12 +240,19 @@ int main(int argc, char **argv) {
     lock_everything();
     int keep = (int)syscall(SYS_port_open, s.name, 0ul);
     if (keep < 0) fail("port");
-    for (;;) {
-        pid_t server = start_server();
-        if (server == 0) serve(argv[1]);
-        if (server < 0) fail("fork");
-        int status = wait_for(server);
-        if (!WIFSIGNALED(status)) return WEXITSTATUS(status);
-        say("the server was killed, another one takes over", NULL);
+    for (int tries = 0; tries < TRIES;) {
+        int status = run_server(argv[1]);
+        if (WIFEXITED(status) && WEXITSTATUS(status) != NO_MEMORY) return WEXITSTATUS(status);
+        if (WIFSIGNALED(status)) {
+            say("the server was killed, another one takes over", NULL);
+            tries = 0;
+            s.again = false;
+        } else { /* memory is short at this moment, and it is we who make room */
+            poll(NULL, 0, PAUSE_MS);
+            tries++;
+            s.again = true;
+        }
     }
+    say("there is no memory for a server", NULL);
+    return NO_MEMORY;
 }

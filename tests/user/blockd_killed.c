@@ -65,6 +65,33 @@ static pid_t next_server(pid_t supervisor, pid_t old) {
     return now;
 }
 
+static void read_one(void *unused) {
+    char *b = anon(1);
+    int fd = open("/dev/vda", O_RDWR);
+    (void)unused;
+    _exit(fd >= 0 && pread(fd, b, PG, 0) == (ssize_t)PG ? 0 : 1);
+}
+
+/* There is nothing left to be locked when the server dies: others come and go, until there is. */
+static pid_t without_memory(pid_t supervisor, pid_t server) {
+    uint64_t cap = knob("vm.max_user_wired");
+    unsigned seen = 0;
+    set_knob("vm.max_user_wired", 1);
+    kill(server, SIGKILL);
+    pid_t reader = fork(), last = server;
+    if (reader == 0) read_one(NULL);
+    while (seen < 3) {
+        pid_t now = server_of(supervisor);
+        if (now > 0 && now != last) last = now, seen++;
+        sched_yield();
+    }
+    set_knob("vm.max_user_wired", cap);
+    int status = -1;
+    waitpid(reader, &status, 0);
+    is_int(status, 0, "a server that finds no memory is tried again, and the request waits");
+    return server_of(supervisor);
+}
+
 int main(void) {
     needs_holdfast();
     pid_t p[CLIENTS], supervisor = blockd_start("00:03.0", "vda"), server = server_of(supervisor);
@@ -84,6 +111,7 @@ int main(void) {
         waitpid(p[i], NULL, 0);
         is_int(sh->failed[i], 0, "client %d has always found what it wrote, in %u transfers", i, sh->done[i]);
     }
+    server = without_memory(supervisor, server);
     kill(supervisor, SIGKILL);
     waitpid(supervisor, NULL, 0);
     int fd = open("/dev/vda", O_RDWR);
