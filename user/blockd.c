@@ -45,7 +45,7 @@
 #define OTHERS      (PAGE / TABLE_BYTES)               /* and in each of the others */
 #define STACK_SIZE  16384
 #define NO_MEMORY   2                                  /* a server's exit status: it may be had later; */
-#define TRIES       100                                /* so often it is tried again, */
+#define TRIES       600                                /* so often it is tried again, */
 #define PAUSE_MS    50                                 /* after this */
 #define PATIENCE_MS 1000                               /* then a device that owes us something is asked for its status */
 

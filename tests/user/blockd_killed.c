@@ -72,19 +72,22 @@ static void read_one(void *unused) {
     _exit(fd >= 0 && pread(fd, b, PG, 0) == (ssize_t)PG ? 0 : 1);
 }
 
+/* Processes that have been started so far: pids are given out one after the other. */
+static pid_t last_pid(void) {
+    pid_t p = fork();
+    if (p == 0) _exit(0);
+    waitpid(p, NULL, 0);
+    return p;
+}
+
 /* There is nothing left to be locked when the server dies: others come and go, until there is. */
 static pid_t without_memory(pid_t supervisor, pid_t server) {
     uint64_t cap = knob("vm.max_user_wired");
-    unsigned seen = 0;
     set_knob("vm.max_user_wired", 1);
     kill(server, SIGKILL);
-    pid_t reader = fork(), last = server;
+    pid_t reader = fork();
     if (reader == 0) read_one(NULL);
-    while (seen < 3) {
-        pid_t now = server_of(supervisor);
-        if (now > 0 && now != last) last = now, seen++;
-        sched_yield();
-    }
+    for (pid_t first = last_pid(), own = 1; last_pid() - first - own < 3; own++) poll(NULL, 0, 10);
     set_knob("vm.max_user_wired", cap);
     int status = -1;
     waitpid(reader, &status, 0);
