@@ -38,9 +38,10 @@ static int work(unsigned n) {
 
 int main(void) {
     needs_holdfast();
-    plan(REQUESTS + 1);
+    plan(REQUESTS + 2);
     bool fewer = false;
     for (unsigned n = 1; n <= REQUESTS; n++) ok(killed_at(n, work, &fewer) == 0 && !fewer, "killed at request %u", n);
+    ok(server_is_back(), "the disk goes on");
     is_int((long)knob("debug.port.requests"), 0, "none is left");
     return done_testing();
 }

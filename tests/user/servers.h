@@ -41,6 +41,11 @@ UNUSED static pid_t find_server(void) {
     return found;
 }
 
+/* Waiting that leaves the CPUs to servers and clients. */
+UNUSED static void moment(void) {
+    usleep(200);
+}
+
 /*
  * Runs work(n) in a child until n requests have been given to servers since, then kills the server and lets all go on. The
  * child's status; 10: there was no server, 11: the child did not end by itself. *fewer: it ended before the n-th. The
@@ -53,7 +58,7 @@ UNUSED static int killed_at(unsigned n, int (*work)(unsigned), bool *fewer) {
     set_knob("debug.port.step", n);
     pid_t pid = fork();
     if (pid == 0) _exit(work(n));
-    while (knob("debug.port.step") != 0 && (ended = waitpid(pid, &status, WNOHANG)) == 0) sched_yield();
+    while (knob("debug.port.step") != 0 && (ended = waitpid(pid, &status, WNOHANG)) == 0) moment();
     *fewer = ended == pid;
     pid_t server = find_server();
     bool killed = server && kill(server, SIGKILL) == 0;
@@ -62,4 +67,13 @@ UNUSED static int killed_at(unsigned n, int (*work)(unsigned), bool *fewer) {
     if (!ended) ended = waitpid(pid, &status, 0);
     if (!killed) return 10;
     return ended == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 11;
+}
+
+/* The disk answers again: what is counted after the test has a server in it, as what was counted before. */
+UNUSED static bool server_is_back(void) {
+    char sector[512];
+    int fd = open("/dev/vda", O_RDONLY);
+    bool back = pread(fd, sector, sizeof sector, 0) == (ssize_t)sizeof sector;
+    close(fd);
+    return back;
 }
