@@ -7,7 +7,7 @@
 
 . "$(dirname "$0")/lib.sh"
 examples=$top/user/examples
-echo 1..7
+echo 1..11
 
 # shown NUMBER NAME PATTERN: the last run said so
 shown() {
@@ -24,3 +24,10 @@ shown 5 'L12: another user meets EPERM' 'EPERM'
 shown 6 'nothing was a surprise' 'Everything was as promised'
 "$hf" run --timeout 300 "$examples/hello.c" >"$dir/demo" 2>&1
 shown 7 'the first program says hello' 'Hello from ring 3'
+
+# The same with memory short: another program keeps most of it busy.
+"$hf" run --mem 128M --swap 256M --pressure 80% --timeout 300 "$examples/demo.c" >"$dir/demo" 2>&1
+shown 8 'L2: under pressure no fault on memory locked by mlock' 'writing to each page for the first time .* 0 faults'
+shown 9 'A1: none on memory mapped under MCL_FUTURE' 'mapped afterwards .* 0 faults'
+shown 10 'Q1: none on 64 MiB locked by request' 'writing to each of 16384 pages .* 0 faults'
+shown 11 'and nothing else is a surprise' 'Everything was as promised'
