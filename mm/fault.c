@@ -97,14 +97,16 @@ static int resolve_swapped(struct space *s, pte_t *entry, int prot, bool write, 
     if (err) return err;
     if (write && !alone) {
         pfn_t copy = frame_alloc(FRAME_ANON);
-        if (copy == NO_PFN) return lacks_frame(st);
-        copy_frame(copy, pfn);
-        pmap_set(&s->pmap, entry, pte_make(copy, true, prot & PROT_EXEC) | PTE_D);
-        swap_free(slot);
-        return 0;
+        if (copy != NO_PFN) {
+            copy_frame(copy, pfn);
+            pmap_set(&s->pmap, entry, pte_make(copy, true, prot & PROT_EXEC) | PTE_D);
+            swap_free(slot);
+        }
+        frame_drop(pfn);
+        return copy == NO_PFN ? lacks_frame(st) : 0;
     }
     pte_t now = pte_make(pfn, alone && (prot & PROT_WRITE), prot & PROT_EXEC) | (write ? PTE_D : 0);
-    swap_claim(slot);
+    swap_free(slot);
     pmap_set(&s->pmap, entry, prot == PROT_NONE ? pte_park(now) : now);
     return 0;
 }

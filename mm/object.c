@@ -176,7 +176,7 @@ static int take_back(struct object *o, pfn_t *entry, struct stall *st) {
     bool alone;
     int err = swap_lookup(index_slot(*entry), st, &pfn, &alone);
     if (err) return err;
-    swap_claim(index_slot(*entry));
+    swap_free(index_slot(*entry));
     *entry = pfn;
     o->swapped--;
     o->resident++;

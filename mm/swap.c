@@ -76,16 +76,12 @@ void swap_dup(slot_t s) {
     spin_unlock(&swap_lock);
 }
 
-static void forget_name(slot_t s) {
+void swap_free(slot_t s) {
+    spin_lock(&swap_lock);
     struct slot *slot = slot_at(s);
     ASSERT(slot->refs != 0);
     slot->refs--;
     slot_settle(s);
-}
-
-void swap_free(slot_t s) {
-    spin_lock(&swap_lock);
-    forget_name(s);
     spin_unlock(&swap_lock);
 }
 
@@ -101,18 +97,11 @@ int swap_lookup(slot_t s, struct stall *st, pfn_t *pfn, bool *alone) {
     } else {
         *pfn = slot->frame;
         *alone = slot->refs == 1 && frame_of(*pfn)->refs == 1u + (st->held == *pfn);
+        frame_hold(*pfn);
     }
     spin_unlock(&swap_lock);
     if (err == -ESTALL) st->slot = s;
     return err;
-}
-
-void swap_claim(slot_t s) {
-    spin_lock(&swap_lock);
-    ASSERT(slot_at(s)->frame != NO_PFN);
-    frame_hold(slot_at(s)->frame);
-    forget_name(s);
-    spin_unlock(&swap_lock);
 }
 
 /* ---- frames ---- */
@@ -135,8 +124,8 @@ bool swap_detach(pfn_t pfn) {
 
 void swap_reap(pfn_t pfn) {
     spin_lock(&swap_lock);
-    slot_t s = frame_of(pfn)->slot; /* another's by now, perhaps: settling never does harm */
-    if (s) slot_settle(s);
+    slot_t s = frame_of(pfn)->slot; /* it may be free by now, and this a link of a list; or another's: settling does no harm */
+    if (slot_exists(s) && slot_at(s)->frame == pfn) slot_settle(s);
     spin_unlock(&swap_lock);
 }
 

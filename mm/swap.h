@@ -35,11 +35,10 @@ typedef uint32_t slot_t; /* device << SLOT_BITS | page of the device. Page 0 is 
 
 void swap_dup(slot_t);  /* one more entry */
 void swap_free(slot_t); /* one less */
-/* Is its page in memory? 0: the frame, and in *alone whether the caller's entry is all that wants it. -ESTALL: noted in the
- * stall. -EIO: it could not be read. Holds good while the caller's entry stays (pmap.lock or object.lock). */
+/* Is its page in memory? 0: the frame, with a reference for the caller (a write may end meanwhile, and swap let it go), and
+ * in *alone whether the caller's entry is all that wants it. -ESTALL: noted in the stall. -EIO: it could not be read.
+ * *alone holds good while the caller's entry stays (pmap.lock or object.lock). */
 int swap_lookup(slot_t, struct stall *, pfn_t *, bool *alone);
-/* After swap_lookup: the entry maps that frame from now on, which has a reference more, and names the slot no longer. */
-void swap_claim(slot_t);
 
 /* ---- frames that have a slot ---- */
 

@@ -56,12 +56,13 @@ static unsigned take_run(struct swap_device *dev, unsigned max, slot_t *first) {
 /* Copies of frames that are in memory are slots to spare. */
 static unsigned spare_copies(void) {
     unsigned n = 0;
+    uint64_t left = swap_count.cached; /* slots with a frame that are still to come */
     for (unsigned d = 0; d < DEVICES; d++) {
         struct swap_device *dev = &swap_device[d];
-        for (uint32_t page = 1; dev->backing && page < dev->pages && n < LEAF; page++) {
-            const struct slot *slot = &dev->leaf[page / LEAF][page % LEAF];
-            bool copy = slot->frame != NO_PFN && slot->refs == 0 && !(slot->flags & SLOT_BUSY);
-            if (copy && swap_detach_locked(d << SLOT_BITS | page)) n++;
+        for (uint32_t page = 1; dev->backing && page < dev->pages && n < LEAF && left; page++) {
+            if (dev->leaf[page / LEAF][page % LEAF].frame == NO_PFN) continue;
+            left--;
+            n += swap_detach_locked(d << SLOT_BITS | page);
         }
     }
     return n;
@@ -153,7 +154,8 @@ static int turn_on(struct backing *b, int priority) {
     spin_lock(&swap_lock);
     *dev = made;
     spin_unlock(&swap_lock);
-    return frame_set_backing(capacity());
+    frame_set_backing(capacity()); /* less than before, if others lost more slots than this one has: then it stays */
+    return 0;
 }
 
 int swap_on(struct backing *b, int priority) {
@@ -166,13 +168,16 @@ int swap_on(struct backing *b, int priority) {
 /* ---- off ---- */
 
 static bool in_use(struct swap_device *dev) {
-    spin_lock(&swap_lock);
-    for (uint32_t page = 1; page < dev->pages; page++) {
-        slot_t s = (slot_t)(dev - swap_device) << SLOT_BITS | page;
-        if (slot_at(s)->frame != NO_PFN) swap_detach_locked(s);
+    bool used = false;
+    for (uint32_t page = 0; page < dev->pages;) {
+        spin_lock(&swap_lock);
+        do {
+            slot_t s = (slot_t)(dev - swap_device) << SLOT_BITS | page;
+            if (slot_at(s)->frame != NO_PFN) swap_detach_locked(s);
+        } while (++page % LEAF && page < dev->pages);
+        used = dev->used;
+        spin_unlock(&swap_lock);
     }
-    bool used = dev->used;
-    spin_unlock(&swap_lock);
     return used;
 }
 
@@ -195,6 +200,7 @@ static int turn_off(struct backing *b) {
     spin_lock(&swap_lock);
     dev->closed = true;
     spin_unlock(&swap_lock);
+    while (swap_leaving()) swap_wait(); /* their frames may have outlived their pages, and nobody committed them */
     int err = frame_set_backing(capacity());
     if (!err) err = read_back(dev);
     spin_lock(&swap_lock);

@@ -60,6 +60,11 @@ static inline struct slot *slot_at(slot_t s) {
     return &device_of(s)->leaf[page_of(s) / LEAF][page_of(s) % LEAF];
 }
 
+/* For numbers that may be old: their device may be gone, or another by now. swap_lock held. */
+static inline bool slot_exists(slot_t s) {
+    return s >> SLOT_BITS < DEVICES && page_of(s) && device_of(s)->backing && page_of(s) < device_of(s)->pages;
+}
+
 /* ---- swap_device.c; swap_lock held ---- */
 
 /* Up to max free slots in a row, now used: how many, and the first. 0: none. */

@@ -83,23 +83,25 @@ static void tell(void) {
 
 static void done(struct backing_request *req) {
     struct swap_write *io = req->arg;
+    slot_t first = io->first;
+    unsigned n = io->n;
     int err = req->error;
-    if (!err && inject(req->write ? INJECT_SWAP_WRITE : INJECT_SWAP_READ)) err = -EIO;
+    bool write = req->write; /* once put back, the request is another's */
+    if (!err && inject(write ? INJECT_SWAP_WRITE : INJECT_SWAP_READ)) err = -EIO;
     spin_lock(&swap_lock);
-    for (unsigned i = 0; i < io->n; i++) {
-        slot_t s = io->first + i;
+    for (slot_t s = first; s < first + n; s++) {
         struct slot *slot = slot_at(s);
         slot->flags &= ~(unsigned)SLOT_BUSY;
-        if (err && req->write) slot_spoil(s);
-        if (err && !req->write) slot->flags |= io->n == 1 ? SLOT_LOST : SLOT_SINGLE;
-        if (err || req->write) slot_settle(s); /* what was read waits for whoever asked */
+        if (err && write) slot_spoil(s);
+        if (err && !write) slot->flags |= n == 1 ? SLOT_LOST : SLOT_SINGLE;
+        if (err || write || !slot->refs) slot_settle(s); /* what was read waits for whoever asked */
     }
-    if (err) swap_count.errors += io->n;
-    if (req->write) leaving -= io->n;
+    if (err) swap_count.errors += n;
+    if (write) leaving -= n;
     io_put(io);
     spin_unlock(&swap_lock);
-    if (err) log_line("swap: page %u of device %u and %u after it: %s failed (error %d)", page_of(io->first),
-                      io->first >> SLOT_BITS, io->n - 1, req->write ? "writing" : "reading", -err);
+    if (err) log_line("swap: page %u of device %u and %u after it: %s failed (error %d)", page_of(first),
+                      first >> SLOT_BITS, n - 1, write ? "writing" : "reading", -err);
     tell();
 }
 
@@ -150,6 +152,7 @@ unsigned swap_write_end(struct swap_write *io) {
     if (n == 0) io_put(io);
     spin_unlock(&swap_lock);
     if (n) submit(io, true);
+    else tell(); /* who waits for the last to end */
     return n;
 }
 
@@ -170,12 +173,16 @@ static void add(struct swap_write *io, slot_t s, pfn_t pfn) {
     swap_count.read++;
 }
 
+static void settle_ahead(slot_t s) {
+    if (slot_exists(s) && slot_at(s)->frame != NO_PFN) slot_settle(s);
+}
+
 static void remember_ahead(slot_t s) {
     slot_t old = ahead[ahead_at];
     ahead[ahead_at] = s;
     ahead_at = (ahead_at + 1) % AHEAD_MOST;
     swap_count.ahead++;
-    if (old && device_of(old)->backing && slot_at(old)->frame != NO_PFN) slot_settle(old);
+    settle_ahead(old);
 }
 
 static pfn_t frame_for(slot_t s) {
@@ -226,7 +233,7 @@ int swap_read(slot_t s, struct stall *st) {
         uint64_t before = ended;
         mutex_unlock(&waiting);
         spin_lock(&swap_lock);
-        int state = device_of(s)->backing ? start(s, st, &io) : 0;
+        int state = slot_exists(s) ? start(s, st, &io) : 0;
         spin_unlock(&swap_lock);
         if (state == 0) return 0;
         if (state == -ESTALL) {
@@ -246,7 +253,7 @@ void swap_drop_ahead(void) {
     for (unsigned i = 0; i < AHEAD_MOST; i++) {
         slot_t s = ahead[i];
         ahead[i] = 0;
-        if (s && device_of(s)->backing && slot_at(s)->frame != NO_PFN) slot_settle(s);
+        settle_ahead(s);
     }
     spin_unlock(&swap_lock);
 }

@@ -166,6 +166,36 @@ static void test_in_flight(void) {
     audit_ok("after exit");
 }
 
+/* What another CPU may do between two steps of a fault. */
+static void test_between_steps(void) {
+    struct space *s = space_new();
+    struct stall st = {0};
+    vaddr_t va = (vaddr_t)map_anon(s, 2, RW, 0);
+    pfn_t pfn = NO_PFN;
+    bool alone;
+    fill(s, va, 2, 60);
+    sync_other_thread = NULL;
+    space_advise(s, va, PAGE_SIZE, MADV_PAGEOUT);
+    slot_t slot = pte_slot(*pmap_find(&s->pmap, va));
+    is_int(swap_lookup(slot, &st, &pfn, &alone), 0, "a page is found while it is being written");
+    disk_serve_all(&disk);
+    is_int(frame_of(pfn)->state, FRAME_ANON, "its frame stays for who found it, when the write ends");
+    is_int((long)*(uint64_t *)frame_addr(pfn), 60, "with its contents");
+    frame_drop(pfn);
+    is_int(frame_of(pfn)->state, FRAME_FREE, "and goes with them");
+    uint32_t link = frame_of(pfn)->prev;
+    for (uint32_t other = 1; other; other <<= 1) {
+        frame_of(pfn)->prev = other;
+        swap_reap(pfn); /* who dropped the last reference but one comes late */
+    }
+    frame_of(pfn)->prev = link;
+    audit_ok("after a late look at a frame that is free");
+    disk_attend(&disk);
+    is_int((long)wrong(s, va, 2, 60), 0, "the page comes back from the disk");
+    space_end(s);
+    is_int((long)(stats().total - stats().free), 0, "no slot is left over");
+}
+
 static void test_shared(void) {
     struct baseline base = baseline_now();
     struct space *a = space_new(), *b = space_new();
@@ -375,7 +405,7 @@ static void test_random(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    plan(118);
+    plan(125);
     mm_start(8);
     disk_make(&disk, DISK_PAGES, seed_of(argc, argv));
     disk_attend(&disk);
@@ -386,6 +416,7 @@ int main(int argc, char **argv) {
     test_clean_and_zero();
     test_fork();
     test_in_flight();
+    test_between_steps();
     test_shared();
     test_calls();
     test_errors();
