@@ -155,6 +155,7 @@ static bool passes(const struct region *r) {
 /* ---- a space ---- */
 
 void evict_range(struct space *s, vaddr_t start, vaddr_t end, struct eviction *ev) {
+    if (__atomic_load_n(&s->pager, __ATOMIC_RELAXED)) return;
     for (struct region *r = region_from(&s->regions, start); r && r->start < end; r = region_next(r)) {
         ev->looked++; /* a region is a look, too */
         if (passes(r)) continue;
@@ -165,11 +166,17 @@ void evict_range(struct space *s, vaddr_t start, vaddr_t end, struct eviction *e
     s->hand = end;
 }
 
-void evict_space(struct space *s, struct eviction *ev) {
-    if (__atomic_load_n(&s->pager, __ATOMIC_RELAXED) || !rw_trylock_shared(&s->lock)) return;
-    race_point(RACE_EVICT);
+void evict_space_locked(struct space *s, struct eviction *ev) {
     vaddr_t from = s->hand < USER_MAX ? s->hand : 0;
     evict_range(s, from, USER_MAX, ev);
     if (s->hand == USER_MAX && ev->looked < ev->most_looks) evict_range(s, 0, from, ev);
+}
+
+void evict_space(struct space *s, struct eviction *ev) {
+    if (__atomic_load_n(&s->pager, __ATOMIC_RELAXED)) return;
+    ev->busy = !rw_trylock_shared(&s->lock);
+    if (ev->busy) return;
+    race_point(RACE_EVICT);
+    evict_space_locked(s, ev);
     rw_unlock_shared(&s->lock);
 }

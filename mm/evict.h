@@ -17,14 +17,17 @@ struct eviction {
     uint64_t written, dropped; /* out: pages on their way to a device; pages that went at once */
     uint64_t aged, looked;
     bool starved;              /* out: there was no slot or no request to write with */
+    bool busy;                 /* out: its lock was not to be had */
 };
 
 bool frame_is_zero(pfn_t);
 
-/* From where the space's hand stands, once round at most. Nothing if its lock is not to be had. */
+/* From where the space's hand stands, once round at most. Nothing if its lock is not to be had; or: lock held. */
 void evict_space(struct space *, struct eviction *);
+void evict_space_locked(struct space *, struct eviction *);
 /* A part of it; lock held, shared at least. */
 void evict_range(struct space *, vaddr_t start, vaddr_t end, struct eviction *);
 
 /* Pages of a shared object, or copies of a file's, from its hand on (mm/evict_object.c). Nothing if its lock is not to be had. */
 void evict_object(struct object *, struct eviction *);
+void evict_object_locked(struct object *, struct eviction *);

@@ -109,14 +109,21 @@ static void evict_page(struct object *o, uint64_t page, struct eviction *ev, str
     if (ask_all(o, page, pfn, true, true) == COLD) take_out(o, page, *io, ev);
 }
 
-void evict_object(struct object *o, struct eviction *ev) {
+void evict_object_locked(struct object *o, struct eviction *ev) {
     struct swap_write *io = NULL;
-    if (o->kind == OBJECT_DEVICE || o->resident == 0 || !mutex_trylock(&o->lock)) return;
     uint64_t pages = pages_in(page_ceil(o->size)), round = pages;
+    if (o->kind == OBJECT_DEVICE) return;
     while (round-- && ev->looked < ev->most_looks && ev->written + ev->dropped < ev->most) {
         if (o->hand >= pages) o->hand = 0;
         evict_page(o, o->hand++, ev, &io);
     }
     if (io) swap_write_end(io);
+}
+
+void evict_object(struct object *o, struct eviction *ev) {
+    if (o->kind == OBJECT_DEVICE || o->resident == 0) return;
+    ev->busy = !mutex_trylock(&o->lock);
+    if (ev->busy) return;
+    evict_object_locked(o, ev);
     mutex_unlock(&o->lock);
 }

@@ -36,9 +36,12 @@ struct fork {
     struct stall *stall;
 };
 
+static bool is_locked(const struct region *r) {
+    return r->lock != LOCK_NONE || r->want != LOCK_NONE;
+}
+
 static bool copies_now(const struct region *r, pfn_t pfn) {
-    bool locked = r->lock != LOCK_NONE || r->want != LOCK_NONE;
-    return (locked && (r->prot & PROT_WRITE)) || frame_of(pfn)->pins;
+    return (is_locked(r) && (r->prot & PROT_WRITE)) || frame_of(pfn)->pins;
 }
 
 /* A page in swap: one more entry names the slot. */
@@ -49,10 +52,20 @@ static int copy_swapped(struct fork *k, const struct region *r, pte_t e, pte_t *
     return 0;
 }
 
-/* All that may have to be copied is what is locked or pinned: so many frames, and the fork can begin again. */
+/* Pages that the child may have to get copies of. */
+static uint64_t copies_in(const struct space *parent) {
+    uint64_t n = parent->pinned;
+    for (const struct region *r = region_from(&parent->regions, 0); r; r = region_next(r)) {
+        bool passed = r->flags & (REGION_SHARED | REGION_DEVICE | REGION_DONTFORK | REGION_WIPEONFORK);
+        if (!passed && is_locked(r) && (r->prot & PROT_WRITE)) n += region_pages(r);
+    }
+    return n;
+}
+
+/* With so many frames the fork can begin again, and ends. */
 static int lacks_frames(struct fork *k, const struct region *r) {
     if (!(r->flags & REGION_PROMISED)) frame_uncommit(1);
-    k->stall->frames = k->parent->charged + k->parent->pinned;
+    k->stall->frames = copies_in(k->parent);
     return -ESTALL;
 }
 

@@ -63,6 +63,22 @@ static bool fits(uint64_t n, uint64_t share) {
     return used <= total + backing && n <= total + backing - used;
 }
 
+/* What can never be evicted, but for what is locked: the last line of the drawing above, without the kernel's share. */
+static uint64_t fixed(void) {
+    return count[FRAME_KERNEL] + promised + pins;
+}
+
+/* May n more be fixed, so that frames for `share` pages are left to work with? locked: read before the lock was taken. */
+static bool leaves_room(uint64_t n, uint64_t locked, uint64_t share) {
+    return backing == 0 || n + fixed() + locked + share <= total;
+}
+
+static uint64_t locked_now(void) {
+    uint64_t locked = 0, cap;
+    if (__atomic_load_n(&backing, __ATOMIC_RELAXED)) charge_get_stats(&locked, &cap);
+    return locked;
+}
+
 /* ---- boot: from the loader's map to usable ranges ---- */
 
 /* Cut [start, end) out of the usable ranges. */
@@ -147,16 +163,18 @@ static uint64_t kept_from(enum frame_state state) {
     return keep + PAGER_SHARE + (state == FRAME_KERNEL ? 0 : kernel_reserve);
 }
 
-/* What nobody committed must leave room for what was. Copies of files, which may go at any time, leave the kernel its share. */
-static bool may_take(enum frame_state state, uint64_t n) {
+/* What nobody committed must leave room for what was. Copies of files, which may go at any time, leave the kernel its share.
+ * The kernel's own stay for good: with swap they might push out all else, and then who touches a page finds no frame. */
+static bool may_take(enum frame_state state, uint64_t n, uint64_t locked) {
     if (count[FRAME_FREE] < n + kept_from(state)) return false;
+    if (state == FRAME_KERNEL && !current_is_pager() && !leaves_room(n, locked, PAGER_SHARE + kernel_reserve / 2)) return false;
     return state == FRAME_TABLE || is_committed(state) || fits(n, state == FRAME_CACHE ? kernel_reserve : 0);
 }
 
 static pfn_t take(enum frame_state state, unsigned order) {
-    uint64_t n = 1ul << order;
+    uint64_t n = 1ul << order, locked = state == FRAME_KERNEL ? locked_now() : 0;
     spin_lock(&frame_lock);
-    pfn_t pfn = may_take(state, n) ? buddy_take(order) : NO_PFN;
+    pfn_t pfn = may_take(state, n, locked) ? buddy_take(order) : NO_PFN;
     if (pfn != NO_PFN) {
         count[FRAME_FREE] -= n;
         count[state] += n;
@@ -272,19 +290,12 @@ void frame_uncommit(uint64_t n) {
     spin_unlock(&frame_lock);
 }
 
-/* What can never be evicted: the last line of the drawing above, without the kernel's share. */
-static uint64_t fixed(void) {
-    return count[FRAME_KERNEL] + promised + pins;
-}
-
 int frame_promise(uint64_t n) {
-    uint64_t locked = 0, cap;
+    uint64_t locked = locked_now();
     if (n == 0) return 0;
     if (inject(INJECT_RESERVE)) return -ENOMEM;
-    if (backing) charge_get_stats(&locked, &cap);
     spin_lock(&frame_lock);
-    int err = fits(n, kernel_reserve) ? 0 : -ENOMEM;
-    if (!err && backing && n + fixed() + locked + kernel_reserve > total) err = -ENOMEM;
+    int err = fits(n, kernel_reserve) && leaves_room(n, locked, kernel_reserve) ? 0 : -ENOMEM;
     if (!err && n + outstanding() + (current_is_pager() ? 0 : PAGER_SHARE) > count[FRAME_FREE] && backing) err = -ESTALL;
     if (!err) promised += n;
     spin_unlock(&frame_lock);
@@ -327,6 +338,14 @@ static uint64_t free_for_pages(void) {
 bool frame_room(uint64_t n) {
     spin_lock(&frame_lock);
     bool ok = free_for_pages() >= n;
+    spin_unlock(&frame_lock);
+    return ok;
+}
+
+bool frame_possible(uint64_t n) {
+    uint64_t locked = locked_now();
+    spin_lock(&frame_lock);
+    bool ok = backing && leaves_room(n, locked, PAGER_SHARE);
     spin_unlock(&frame_lock);
     return ok;
 }

@@ -101,8 +101,9 @@ void frame_unpromise(uint64_t n);
 int frame_set_backing(uint64_t pages);
 /* How many pages may be locked in all before too little is left to work with (no limit without swap). */
 uint64_t frame_lockable(void);
-/* Are n frames to be had now for committed pages? */
+/* Are n frames to be had now for committed pages? Could they be, if all went to swap that may? */
 bool frame_room(uint64_t n);
+bool frame_possible(uint64_t n);
 /* How many frames page-out should make free: 0, or what is missing to the high mark once the low one is passed. */
 uint64_t frame_wanted(void);
 

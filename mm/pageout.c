@@ -19,7 +19,9 @@
  * them gives up. What was committed fits into RAM and swap (mm/frame.c), so this takes a device that fails.
  *
  * LOCKING  `work` (a mutex, innermost of what sleeps but for swap's own) guards waiting, demand and barren. Rounds hold
- *          the list of spaces, or of objects, and try what is on it.
+ *          the list of spaces, or of objects, and try what is on it. A hard round that found nothing waits for one whose
+ *          lock was taken, with no other lock held: it is not barren because somebody was at work there. Who
+ *          has that lock does not wait for memory (mm/stall.h), so it lets go.
  */
 #include <asm/errno.h>
 
@@ -30,12 +32,13 @@
 #include "mm/space.h"
 #include "mm/swap.h"
 
+#define EFFORT_WAITS 3
 #define EFFORT_MOST 5 /* rounds at 0 look at an eighth of all, 3 at all, 4 again, 5 whatever was accessed */
 
 static struct mutex work;
 static struct cond wake, room;
 static unsigned waiting;
-static uint64_t demand, barren, rounds;
+static uint64_t demand, barren, rounds, next_busy;
 static bool kicked;
 static uint64_t hopeless; /* atomic: so many frames were wanted when the last round was barren; 0: it was not */
 
@@ -44,7 +47,7 @@ void pageout_init(void) {
     cond_init(&wake, "page-out wake");
     cond_init(&room, "page-out room");
     waiting = 0;
-    demand = barren = rounds = hopeless = 0;
+    demand = barren = rounds = next_busy = hopeless = 0;
     kicked = false;
 }
 
@@ -54,6 +57,9 @@ struct round {
     struct eviction sum;
     uint64_t wanted, holding; /* frames to free; pages that programs hold in all */
     unsigned effort;
+    uint64_t busy, pass;      /* so many were at work; of them, this one is waited for: */
+    struct space *space;      /* a reference, */
+    struct object *object;    /* or */
 };
 
 static struct eviction share_of(const struct round *r, uint64_t holds) {
@@ -71,34 +77,71 @@ static void add_up(struct round *r, const struct eviction *ev) {
 }
 
 static void visit_space(struct space *s, void *arg) {
-    struct eviction ev = share_of(arg, s->pmap.resident);
+    struct round *r = arg;
+    struct eviction ev = share_of(r, s->pmap.resident);
     evict_space(s, &ev);
-    add_up(arg, &ev);
+    if (ev.busy && r->busy++ == r->pass && space_try_hold(s)) r->space = s;
+    add_up(r, &ev);
 }
 
 static void visit_object(struct object *o, void *arg) {
-    struct eviction ev = share_of(arg, o->resident);
+    struct round *r = arg;
+    struct eviction ev = share_of(r, o->resident);
     evict_object(o, &ev);
-    add_up(arg, &ev);
+    if (ev.busy && r->busy++ == r->pass && object_try_hold(o)) r->object = o;
+    add_up(r, &ev);
+}
+
+static void wait_for_space(struct round *r) {
+    struct eviction ev = share_of(r, r->space->pmap.resident);
+    rw_lock_shared(&r->space->lock);
+    evict_space_locked(r->space, &ev);
+    rw_unlock_shared(&r->space->lock);
+    add_up(r, &ev);
+}
+
+static void wait_for_object(struct round *r) {
+    struct eviction ev = share_of(r, r->object->resident);
+    mutex_lock(&r->object->lock);
+    evict_object_locked(r->object, &ev);
+    mutex_unlock(&r->object->lock);
+    add_up(r, &ev);
+}
+
+/* Nothing was found, not even with effort: perhaps where somebody was at work. Another one each time. */
+static void wait_for_busy(struct round *r) {
+    bool poor = r->effort >= EFFORT_WAITS && r->sum.written + r->sum.dropped == 0;
+    if (r->space && poor) wait_for_space(r);
+    if (r->object && poor) wait_for_object(r);
+    if (r->space) space_drop(r->space);
+    if (r->object) object_drop(r->object);
+    next_busy = r->busy ? rounds % r->busy : 0;
 }
 
 static void go_round(struct round *r) {
     struct frame_stats fs;
     frame_get_stats(&fs);
+    r->pass = next_busy;
     r->holding = fs.count[FRAME_ANON] + fs.count[FRAME_SHARED] + fs.count[FRAME_CACHE];
     swap_drop_ahead();
     r->sum.dropped += object_reclaim(r->wanted);
     spaces_visit(visit_space, r);
     objects_each(visit_object, r);
+    wait_for_busy(r);
     rounds++;
 }
 
 /* ---- the thread ---- */
 
+/* work held. Are there frames for all who wait? They may not have run yet. */
+static bool all_served(void) {
+    return !waiting || frame_room(demand);
+}
+
 /* work held. */
 static uint64_t wanted(void) {
     uint64_t n = frame_wanted();
-    return waiting && n < demand ? demand : n;
+    return !all_served() && n < demand ? demand : n;
 }
 
 static void tell_waiting(bool in_vain) {
@@ -141,17 +184,18 @@ void pageout_step(void) {
 _Noreturn void pageout_run(void) {
     for (;;) {
         mutex_lock(&work);
-        while (!waiting && !kicked) cond_wait(&wake, &work);
-        kicked = false;
+        while (!kicked && all_served()) cond_wait(&wake, &work);
+        __atomic_store_n(&kicked, false, __ATOMIC_RELAXED);
         mutex_unlock(&work);
         pageout_step();
     }
 }
 
 void pageout_check(void) {
+    if (__atomic_load_n(&kicked, __ATOMIC_RELAXED)) return; /* it comes */
     if (frame_wanted() <= __atomic_load_n(&hopeless, __ATOMIC_RELAXED)) return;
     mutex_lock(&work);
-    kicked = true;
+    __atomic_store_n(&kicked, true, __ATOMIC_RELAXED);
     cond_signal(&wake);
     mutex_unlock(&work);
 }
@@ -161,13 +205,15 @@ void pageout_check(void) {
 bool memory_wait(uint64_t n) {
     if (frame_room(n)) return true;
     if (current_is_pager()) return false;
-    if (frame_wanted() == 0) return object_make_room(); /* no swap */
+    if (!frame_possible(n)) return object_make_room();
     mutex_lock(&work);
     uint64_t before = barren;
     waiting++;
     demand += n;
-    cond_signal(&wake);
-    while (!frame_room(n) && barren < before + 2) cond_wait(&room, &work);
+    while (!frame_room(n) && barren < before + 2) {
+        cond_signal(&wake); /* each time: others may have taken what was free for us */
+        cond_wait(&room, &work);
+    }
     waiting--;
     demand -= n;
     mutex_unlock(&work);

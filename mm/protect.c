@@ -108,6 +108,7 @@ static int perform(struct space *s, vaddr_t start, vaddr_t end, int prot, struct
         err = change_pages(s, r, prot, st);
     race_point(RACE_PROTECT_DONE);
     for (r = region_find(&s->regions, start); r && r->start < end; r = region_next(r)) {
+        if (err == -ESTALL) r->lock = r->want = (uint8_t)mode_after(s, r, prot); /* or what is there goes, and it never ends */
         if (err)
             pages_protect(s, r, r->start, r->end, r->prot);
         else

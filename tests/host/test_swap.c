@@ -136,6 +136,35 @@ static void test_fork(void) {
     baseline_ok(&base, "after forks");
 }
 
+/* The child of a locked parent gets copies: more frames than are free, although page-out sees no want yet. */
+static void test_fork_locked(void) {
+    struct baseline base = baseline_now();
+    struct space *s = space_new(), *t = space_new(), *c;
+    uint64_t much = base.free - 440, locked = 400;
+    vaddr_t va = (vaddr_t)map_anon(s, locked, RW, 0), other = (vaddr_t)map_anon(t, 2 * much, RW, 0);
+    is_int(space_lock(s, va, locked * PAGE_SIZE, false), 0, "a locked parent");
+    fill(s, va, locked, 70);
+    fill(t, other, much - locked, 80);
+    is_int((long)frame_wanted(), 0, "with memory to spare");
+    ok(!frame_room(locked), "but not so much that its child's copies find room");
+    is_int(space_fork(s, &c), 0, "A8: is forked when others have made room");
+    is_int(resident(s, va, locked), (long)locked, "and stays where it is");
+    is_int((long)wrong(c, va, locked, 70), 0, "the child has the same");
+    space_end(c);
+    is_int(space_lock(s, va, locked * PAGE_SIZE, false), 0, "again");
+    uint64_t rounds, barren, after;
+    vaddr_t more = (vaddr_t)map_anon(s, 500, RW, 0);
+    is_int(space_lock(s, more, 500 * PAGE_SIZE, false), 0, "with more than half of memory locked");
+    pageout_get_stats(&rounds, &barren);
+    is_int(space_fork(s, &c), -ENOMEM, "copies that never fit are refused");
+    pageout_get_stats(&after, &barren);
+    is_int((long)(after - rounds), 0, "without driving others out");
+    space_end(s);
+    space_end(t);
+    disk_serve_all(&disk);
+    baseline_ok(&base, "after the fork");
+}
+
 static void test_in_flight(void) {
     struct space *s = space_new();
     vaddr_t va = (vaddr_t)map_anon(s, 8, RW, 0);
@@ -405,7 +434,7 @@ static void test_random(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    plan(125);
+    plan(136);
     mm_start(8);
     disk_make(&disk, DISK_PAGES, seed_of(argc, argv));
     disk_attend(&disk);
@@ -415,6 +444,7 @@ int main(int argc, char **argv) {
     test_three_times_memory();
     test_clean_and_zero();
     test_fork();
+    test_fork_locked();
     test_in_flight();
     test_between_steps();
     test_shared();
