@@ -174,8 +174,9 @@ void evict_space_locked(struct space *s, struct eviction *ev) {
 
 void evict_space(struct space *s, struct eviction *ev) {
     if (__atomic_load_n(&s->pager, __ATOMIC_RELAXED)) return;
-    ev->busy = !rw_trylock_shared(&s->lock);
-    if (ev->busy) return;
+    ev->busy = true;
+    if (!rw_trylock_shared(&s->lock)) return;
+    ev->busy = false;
     race_point(RACE_EVICT);
     evict_space_locked(s, ev);
     rw_unlock_shared(&s->lock);

@@ -122,8 +122,9 @@ void evict_object_locked(struct object *o, struct eviction *ev) {
 
 void evict_object(struct object *o, struct eviction *ev) {
     if (o->kind == OBJECT_DEVICE || o->resident == 0) return;
-    ev->busy = !mutex_trylock(&o->lock);
-    if (ev->busy) return;
+    ev->busy = true;
+    if (!mutex_trylock(&o->lock)) return;
+    ev->busy = false;
     evict_object_locked(o, ev);
     mutex_unlock(&o->lock);
 }
