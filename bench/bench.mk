@@ -15,3 +15,14 @@ bench-threads: $(B)/bench/threads $(B)/holdfast.elf ## how costs grow with threa
 	$(Q)tools/hf run --cpus 4 --mem 256M --timeout 600 $(B)/bench/threads waits
 	$(Q)tools/hf run --icount --cpus 1 --mem 256M --timeout 600 $(B)/bench/threads latency
 .PHONY: bench-threads
+
+# A plugin for QEMU, and so a program of the build machine.
+$(B)/bench/count.so: bench/count.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 $(WARN) -fPIC -shared -o $@ $<
+
+bench-swap: $(B)/bench/swap $(B)/bench/count.so $(B)/holdfast.elf $(USER) ## what pages to and from swap cost (LINUX=DIR: on Linux, too)
+	$(Q)bench/swap.py $(B)/bench/swap $(B)/bench/count.so
+	$(if $(LINUX),$(Q)bench/swap.py --linux $(LINUX) $(B)/bench/swap $(B)/bench/count.so)
+.PHONY: bench-swap
