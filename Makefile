@@ -56,8 +56,8 @@ CCINC := $(shell $(CC) -print-file-name=include 2>/dev/null)
 # What runs once or seldom is made small, the rest fast.
 COLD := $(addprefix boot/,loader main memmap multiboot2 pvh) \
     $(addprefix arch/x86_64/,acpi clock cpu features kmap lapic paging pci pic serial smp) \
-    $(addprefix kernel/,args block console cpio cred device elf exec exec_stack init initrd knobs ksym limits log memfd node_file \
-        panic path pci pci_file poll proc_pid procfs ptimer random shutdown smp sys_fd sys_misc sys_sched sysctl tree usage) mm/audit
+    $(addprefix kernel/,args block console cpio cred device elf exec exec_stack init initrd knobs knobs_debug ksym limits log memfd node_file \
+        panic path pci pci_file poll proc_maps proc_memory proc_pid procfs ptimer random shutdown smp sys_fd sys_misc sys_sched sysctl tree usage) mm/audit mm/census
 # Undefined behaviour: all kinds but signed overflow, which -fwrapv defines.
 UBSAN_FLAGS := -DUBSAN -DPLANTS -fsanitize=undefined -fno-sanitize=signed-integer-overflow -fno-sanitize-recover=all
 # Accesses to memory: calls, no inline look at the shadow, which covers RAM alone. What serves the calls makes none.

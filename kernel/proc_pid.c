@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * /proc/PID: one process as Linux shows it (proc(5)): status, statm, limits, comm, maps.
+ * /proc/PID: one process as Linux shows it (proc(5)): status, stat, statm, limits, comm. maps and smaps
+ * are in kernel/proc_maps.c.
  *
  * VmLck is what is charged against RLIMIT_MEMLOCK, VmPin what AIO has pinned (contract B3).
  *
@@ -13,24 +14,11 @@
 #include <linux/resource.h>
 
 #include "kernel/file.h"
-#include "kernel/process.h"
 #include "kernel/procfs.h"
+#include "kernel/usage.h"
 #include "libc/core/format.h"
 #include "libc/core/string.h"
 #include "mm/mm.h"
-
-/* A process at one moment. */
-struct snapshot {
-    char name[PROCESS_NAME];
-    const char *state;          /* of its first thread, as Linux calls it */
-    int ppid;
-    unsigned threads;
-    struct cred cred;
-    struct limits limits;
-    uint64_t pending, own, ignored, caught, blocked;
-    struct space *space;        /* held; NULL: a zombie */
-    struct space_stats memory;
-};
 
 /* Those with a handler, or those set to SIG_IGN (what is ignored by default is not among them), as Linux shows them. */
 static uint64_t set_of_handlers(const struct signals *s, bool caught) {
@@ -48,7 +36,7 @@ static const char *state_of(const struct thread *t) {
     return __atomic_load_n(&t->interruptible, __ATOMIC_RELAXED) ? "S (sleeping)" : "D (disk sleep)";
 }
 
-static int look(int pid, struct snapshot *s) {
+int proc_look(int pid, struct snapshot *s) {
     struct thread *t;
     *s = (struct snapshot){0};
     spin_lock(&process_lock);
@@ -56,13 +44,16 @@ static int look(int pid, struct snapshot *s) {
     if (p) {
         memcpy(s->name, p->name, sizeof s->name);
         s->state = p->space ? "R (running)" : "Z (zombie)", s->ppid = p->parent ? p->parent->pid : 0;
+        s->pgrp = p->pgrp, s->session = p->session;
         LIST_FOREACH(t, &p->threads, of_process)
             if (t->tid == pid) s->state = state_of(t), s->blocked = t->sigmask, s->own = t->sigpending->set;
         s->threads = p->nlisted;
         s->cred = p->cred, s->limits = p->limits;
         s->pending = p->signals.pending.set, s->ignored = set_of_handlers(&p->signals, false);
         s->caught = set_of_handlers(&p->signals, true);
-        s->space = p->space;
+        usage_look_locked(p, &s->used);
+        s->children = p->children_usage;
+        s->space = p->space, s->borrows = p->borrows;
         if (s->space) space_hold(s->space);
     }
     spin_unlock(&process_lock);
@@ -71,7 +62,7 @@ static int look(int pid, struct snapshot *s) {
     return 0;
 }
 
-static void done(struct snapshot *s) {
+void proc_done(struct snapshot *s) {
     if (s->space) space_drop(s->space);
 }
 
@@ -79,47 +70,78 @@ static void kilobytes(struct text *t, const char *name, uint64_t pages) {
     text_add(t, "%s:\t%8lu kB\n", name, pages * (PAGE_SIZE / 1024));
 }
 
-static void write_memory(struct text *t, const struct space_stats *m) {
+/* Resident pages are counted by kind, one by one. RssFile is the rest: pages of files, the frame of zeroes, registers. */
+static void write_memory(struct text *t, const struct snapshot *s) {
+    const struct space_stats *m = &s->memory;
+    struct census c;
+    space_census(s->space, &c);
     kilobytes(t, "VmSize", m->mapped);
     kilobytes(t, "VmLck", m->locked);
     kilobytes(t, "VmPin", m->pinned);
-    kilobytes(t, "VmRSS", m->resident);
+    kilobytes(t, "VmRSS", c.resident);
+    kilobytes(t, "RssAnon", c.anonymous);
+    kilobytes(t, "RssFile", c.resident - c.anonymous - c.shmem);
+    kilobytes(t, "RssShmem", c.shmem);
     kilobytes(t, "VmPTE", m->tables);
+    kilobytes(t, "VmSwap", c.swapped);
 }
 
 static int write_status(struct text *t, int pid) {
     struct snapshot s;
-    int err = look(pid, &s);
+    int err = proc_look(pid, &s);
     if (err) return err;
     const struct cred *c = &s.cred;
     text_add(t, "Name:\t%s\nState:\t%s\n", s.name, s.state);
     text_add(t, "Tgid:\t%d\nPid:\t%d\nPPid:\t%d\n", pid, pid, s.ppid);
     text_add(t, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->euid);
     text_add(t, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->egid);
-    if (s.space) write_memory(t, &s.memory);
+    if (s.space) write_memory(t, &s);
     text_add(t, "Threads:\t%u\n", s.threads);
     text_add(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", s.own, s.pending, s.blocked);
     text_add(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", s.ignored, s.caught);
-    done(&s);
+    proc_done(&s);
+    return 0;
+}
+
+/* Fields 10 to 13: faults, of its own and of its children; 14 and 16: CPU time, all of it as the program's. */
+static void write_faults(struct text *t, const struct snapshot *s) {
+    uint64_t minor = s->used.minor_faults, major = s->used.major_faults;
+    if (!s->borrows) minor += s->memory.minor_faults, major += s->memory.major_faults;
+    text_add(t, " %lu %lu %lu %lu %lu 0 %lu 0", minor, s->children.minor_faults, major, s->children.major_faults,
+             s->used.runtime / NS_PER_TICK, s->children.runtime / NS_PER_TICK);
+}
+
+/* Linux's 52 fields in a line. What is not known here (no start, no terminal, no addresses) is 0, as Linux shows it to
+ * those who may not see it. */
+static int write_stat(struct text *t, int pid) {
+    struct snapshot s;
+    int err = proc_look(pid, &s);
+    if (err) return err;
+    text_add(t, "%d (%s) %c %d %d %d 0 -1 0", pid, s.name, s.state[0], s.ppid, s.pgrp, s.session);
+    write_faults(t, &s);
+    text_add(t, " 20 0 %u 0 0 %lu %lu %lu 0 0 0 0 0", s.threads, s.memory.mapped << PAGE_SHIFT, s.memory.resident,
+             s.limits.of[RLIMIT_RSS].soft);
+    text_add(t, " %lu %lu %lu %lu 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", s.own | s.pending, s.blocked, s.ignored, s.caught);
+    proc_done(&s);
     return 0;
 }
 
 /* In pages: size, resident, shared, text, lib, data, dirty. What is not counted here is 0, as Linux does for some. */
 static int write_statm(struct text *t, int pid) {
     struct snapshot s;
-    int err = look(pid, &s);
+    int err = proc_look(pid, &s);
     if (err) return err;
     text_add(t, "%lu %lu 0 0 0 0 0\n", s.memory.mapped, s.memory.resident);
-    done(&s);
+    proc_done(&s);
     return 0;
 }
 
 static int write_comm(struct text *t, int pid) {
     struct snapshot s;
-    int err = look(pid, &s);
+    int err = proc_look(pid, &s);
     if (err) return err;
     text_add(t, "%s\n", s.name);
-    done(&s);
+    proc_done(&s);
     return 0;
 }
 
@@ -153,68 +175,19 @@ static const char *limit_text(uint64_t value, char *buf, size_t size) {
 static int write_limits(struct text *t, int pid) {
     struct snapshot s;
     char soft[24], hard[24];
-    int err = look(pid, &s);
+    int err = proc_look(pid, &s);
     if (err) return err;
     text_add(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
     for (int i = 0; i < RLIM_NLIMITS; i++)
         text_add(t, "%-25s %-20s %-20s %-10s\n", limit_names[i].name, limit_text(s.limits.of[i].soft, soft, sizeof soft),
                  limit_text(s.limits.of[i].hard, hard, sizeof hard), limit_names[i].unit);
-    done(&s);
+    proc_done(&s);
     return 0;
 }
 
-/* ---- maps ---- */
-
-/* The file that a mapping shows, found by its object; NULL: none that has a name. */
-static struct node *node_of(const struct object *o) {
-    struct node *n = &tree_root;
-    while (n && n->object != o) n = tree_next(n);
-    return n;
-}
-
-/* Nobody keeps the name: it is the file of the first region that may be executed. */
-struct node *proc_program(int pid) {
-    struct snapshot s;
-    struct region_info r;
-    struct node *n = NULL;
-    if (look(pid, &s) < 0) return NULL;
-    for (vaddr_t at = 0; !n && s.space && space_region_at(s.space, at, &r); at = r.end)
-        if (r.object && (r.prot & PROT_EXEC)) n = node_of(r.object);
-    done(&s);
-    return n;
-}
-
-static const char *object_name(const struct object *o, char *buf, size_t size) {
-    struct node *n = node_of(o);
-    if (!n) return "[shared]";
-    return tree_path((struct place){n, 0}, buf, size) < 0 ? "" : buf;
-}
-
-static void write_region(struct text *t, const struct region_info *r, char *path) {
-    const char *name = r->object ? object_name(r->object, path, NODE_PATH_MAX) : r->stack ? "[stack]" : "";
-    text_add(t, "%08lx-%08lx %c%c%c%c %08lx 00:00 0 %*s%s\n", r->start, r->end, r->prot & PROT_READ ? 'r' : '-',
-             r->prot & PROT_WRITE ? 'w' : '-', r->prot & PROT_EXEC ? 'x' : '-', r->shared ? 's' : 'p', r->offset,
-             *name ? 25 : 0, "", name);
-}
-
-/* One region at a time, so that no lock of the space is held for long; the list is not of one moment, as on Linux. */
-static int write_maps(struct text *t, int pid) {
-    struct snapshot s;
-    struct region_info r;
-    int err = look(pid, &s);
-    if (err) return err;
-    const struct cred *me = &current_process()->cred;
-    char *path = heap_alloc(NODE_PATH_MAX);
-    if (me->euid != 0 && me->euid != s.cred.uid) err = -EACCES;
-    else if (!path) err = -ENOMEM;
-    for (vaddr_t at = 0; !err && s.space && space_region_at(s.space, at, &r); at = r.end) write_region(t, &r, path);
-    heap_free(path);
-    done(&s);
-    return err;
-}
-
 const struct proc_file proc_pid_files[] = {
-    {{proc_open}, "comm", write_comm},     {{proc_open}, "limits", write_limits},
-    {{proc_open}, "maps", write_maps},     {{proc_open}, "statm", write_statm},
-    {{proc_open}, "status", write_status}, {{NULL}, NULL, NULL},
+    {{proc_open}, "comm", write_comm},         {{proc_open}, "limits", write_limits},
+    {{proc_open}, "maps", proc_write_maps},    {{proc_open}, "smaps", proc_write_smaps},
+    {{proc_open}, "stat", write_stat},         {{proc_open}, "statm", write_statm},
+    {{proc_open}, "status", write_status},     {{NULL}, NULL, NULL},
 };

@@ -6,8 +6,8 @@
  *
  *      open -> the whole text is written into the heap -> reads copy from it -> close frees it
  *
- * So what is read is of one moment, however small the reads. A file's writer is in the table below; the
- * per-process ones are in kernel/proc_pid.c.
+ * So what is read is of one moment, however small the reads. Those that write them are in
+ * kernel/proc_memory.c, kernel/proc_pid.c and kernel/proc_maps.c; the least of them here.
  *
  * LOCKING  none of its own; the writers take what they look at.
  * MISSING  everything that nobody here asks for: this is a window, not a file system.
@@ -19,10 +19,8 @@
 #include "boot/bootinfo.h"
 #include "kernel/assert.h"
 #include "kernel/file_impl.h"
-#include "kernel/kstack.h"
 #include "kernel/process.h"
 #include "kernel/procfs.h"
-#include "kernel/thread.h"
 #include "libc/core/format.h"
 #include "libc/core/string.h"
 #include "mm/mm.h"
@@ -63,36 +61,6 @@ void text_add(struct text *t, const char *fmt, ...) {
 
 /* ---- the files of the whole machine ---- */
 
-static void kilobytes(struct text *t, const char *name, uint64_t pages) {
-    text_add(t, "%s:%*lu kB\n", name, 23 - (int)strlen(name), pages * (PAGE_SIZE / 1024));
-}
-
-/* CommitLimit: what could be promised in all, if every clean page were dropped. */
-static int write_meminfo(struct text *t, int pid) {
-    struct mm_stats s;
-    const uint64_t *count = s.frames.count;
-    (void)pid;
-    thread_settle();
-    kstack_trim_all(); /* what nobody uses is free */
-    mm_get_stats(&s);
-    uint64_t owed = s.frames.promised - s.frames.given, spare = count[FRAME_FREE] + count[FRAME_CACHE];
-    kilobytes(t, "MemTotal", s.frames.total);
-    kilobytes(t, "MemFree", count[FRAME_FREE]);
-    kilobytes(t, "MemAvailable", spare > owed ? spare - owed : 0);
-    kilobytes(t, "Cached", count[FRAME_CACHE]);
-    kilobytes(t, "Unevictable", s.locked);
-    kilobytes(t, "Mlocked", s.locked);
-    kilobytes(t, "LockLimit", s.lock_cap);
-    kilobytes(t, "Pinned", s.frames.pins);
-    kilobytes(t, "AnonPages", count[FRAME_ANON]);
-    kilobytes(t, "Shmem", count[FRAME_SHARED]);
-    kilobytes(t, "PageTables", count[FRAME_TABLE]);
-    kilobytes(t, "Kernel", count[FRAME_KERNEL]);
-    kilobytes(t, "CommitLimit", spare + s.frames.given);
-    kilobytes(t, "Committed_AS", s.frames.promised);
-    return 0;
-}
-
 static int write_cmdline(struct text *t, int pid) {
     (void)pid;
     text_add(t, "%s\n", boot_info.cmdline);
@@ -113,8 +81,9 @@ static int write_uptime(struct text *t, int pid) {
 }
 
 static const struct proc_file machine_files[] = {
-    {{proc_open}, "cmdline", write_cmdline}, {{proc_open}, "meminfo", write_meminfo},
-    {{proc_open}, "uptime", write_uptime},   {{proc_open}, "version", write_version},
+    {{proc_open}, "cmdline", write_cmdline},      {{proc_open}, "meminfo", proc_write_meminfo},
+    {{proc_open}, "swaps", proc_write_swaps},     {{proc_open}, "uptime", write_uptime},
+    {{proc_open}, "version", write_version},      {{proc_open}, "vmstat", proc_write_vmstat},
     {{NULL}, NULL, NULL},
 };
 

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "kernel/process.h"
 #include "kernel/tree.h"
 
 struct text;
@@ -18,6 +19,33 @@ struct proc_file {
     const char *name;
     int (*write)(struct text *, int pid);    /* 0, -ESRCH (it has gone), -EACCES */
 };
+
+/* Those that are a file of their own: what they write is what proc(5) says. */
+int proc_write_meminfo(struct text *, int pid);
+int proc_write_vmstat(struct text *, int pid);
+int proc_write_swaps(struct text *, int pid);
+int proc_write_maps(struct text *, int pid);
+int proc_write_smaps(struct text *, int pid);
+
+/* A process at one moment. */
+struct snapshot {
+    char name[PROCESS_NAME];
+    const char *state;          /* of its first thread, as Linux calls it */
+    int ppid, pgrp, session;
+    unsigned threads;
+    struct cred cred;
+    struct limits limits;
+    uint64_t pending, own, ignored, caught, blocked;
+    struct usage used, children;
+    struct space *space;        /* held; NULL: a zombie */
+    bool borrows;               /* another's space */
+    struct space_stats memory;
+};
+
+
+/* 0 or -ESRCH. What it holds goes with proc_done. */
+int proc_look(int pid, struct snapshot *);
+void proc_done(struct snapshot *);
 
 int proc_open(const struct place *, struct file *);
 

@@ -30,9 +30,10 @@
 #define NAME_MAX_LEN 64
 
 static const struct knob *find(const char *name) {
-    for (unsigned i = 0; i < knob_count; i++) {
-        if (strcmp(knobs[i].name, name) == 0) return &knobs[i];
-    }
+    static const struct knob *const tables[] = {knobs, knobs_debug};
+    for (unsigned i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        for (const struct knob *k = tables[i]; k->name; k++)
+            if (strcmp(k->name, name) == 0) return k;
     return NULL;
 }
 

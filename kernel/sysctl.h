@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * Named knobs: what sysctlbyname(3) reads and sets. The table of them is kernel/knobs.c.
+ * Named knobs: what sysctlbyname(3) reads and sets. The tables of them are kernel/knobs.c and kernel/knobs_debug.c.
  *
  * A knob is a number of 8 bytes, or a text. Anyone may read; setting needs uid 0.
  */
@@ -21,5 +21,9 @@ struct knob {
 };
 
 /* All may sleep; called with no lock held. */
-extern const struct knob knobs[];
-extern const unsigned knob_count;
+extern const struct knob knobs[], knobs_debug[]; /* end with a NULL name */
+
+/* A line of them: what there is to get, of either kind, and to set. */
+#define N(get)    get, NULL, NULL
+#define T(text)   NULL, NULL, text
+#define NW(x, y)  x, y, NULL

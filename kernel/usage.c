@@ -24,8 +24,6 @@
 #include "kernel/usage.h"
 #include "gen/syscalls.h"
 
-#define NS_PER_TICK 10000000ul /* times(2) counts in hundredths */
-
 void usage_add(struct usage *to, const struct usage *u) {
     to->runtime += u->runtime;
     to->minor_faults += u->minor_faults;
@@ -72,17 +70,21 @@ void usage_keep_thread_locked(struct process *p, struct thread *t) {
     t->accounted.switches[1] += u.involuntary;
 }
 
-void usage_self(struct process *p, struct usage *out) {
-    struct thread *t;
-    struct usage space = of_space(p);
-    spin_lock(&process_lock);
+void usage_look_locked(const struct process *p, struct usage *out) {
+    const struct thread *t;
     *out = p->ended_threads;
-    usage_add(out, &space);
     LIST_FOREACH(t, &p->threads, of_process) {
         struct usage u = news_locked(t);
         usage_add(out, &u);
     }
+}
+
+void usage_self(struct process *p, struct usage *out) {
+    struct usage space = of_space(p);
+    spin_lock(&process_lock);
+    usage_look_locked(p, out);
     spin_unlock(&process_lock);
+    usage_add(out, &space);
 }
 
 int usage_copyout(uint64_t user, const struct usage *u) {

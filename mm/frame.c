@@ -365,7 +365,9 @@ void frame_get_stats(struct frame_stats *s) {
     memcpy(s->count, count, sizeof(count));
     s->total = total;
     s->promised = promised + committed;
+    s->promised_tables = promised;
     s->backing = backing;
+    s->share = kernel_reserve;
     s->given = count[FRAME_TABLE] + count[FRAME_ANON] + count[FRAME_SHARED];
     s->pins = pins;
     spin_unlock(&frame_lock);

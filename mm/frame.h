@@ -111,7 +111,9 @@ struct frame_stats {
     uint64_t total;                  /* RAM frames that can be given out at all */
     uint64_t count[FRAME_STATES];    /* FRAME_FREE includes what is not initialised yet */
     uint64_t promised, given;        /* committed and promised; anonymous, shared and table frames */
+    uint64_t promised_tables;        /* the second part of it */
     uint64_t backing;                /* pages that swap can hold */
+    uint64_t share;                  /* frames that the kernel keeps from what is promised and committed */
     uint64_t pins;
 };
 void frame_get_stats(struct frame_stats *);

@@ -155,11 +155,24 @@ void space_get_stats(struct space *, struct space_stats *);
 struct region_info {
     vaddr_t start, end;
     int prot;                /* PROT_* */
+    int max_prot;            /* what mprotect may grant */
     bool shared, locked, on_fault, stack;
+    bool dont_fork, wipe_on_fork, committed, no_reserve, device;
     uint64_t offset;         /* bytes into the object */
     struct object *object;   /* identity only: no reference */
 };
 bool space_region_at(struct space *, vaddr_t va, struct region_info *);
+
+/* How its pages stand (mm/census.c). */
+struct census {
+    uint64_t resident, swapped; /* swapped: shared memory too, in space_census_at alone */
+    uint64_t anonymous, shmem;  /* of the resident ones; the others are files', the frame of zeroes, registers of devices */
+    uint64_t referenced;        /* since page-out last looked */
+    uint64_t shared_clean, shared_dirty, private_clean, private_dirty;
+    uint64_t part;              /* bytes: each page divided by how many entries map it */
+};
+bool space_census_at(struct space *, vaddr_t va, struct region_info *, struct census *);
+void space_census(struct space *, struct census *); /* of all regions */
 
 /* Where in which object a shared mapping has this address: 0 and a reference to *object, or NULL there if the memory is
  * private; -EFAULT: nothing is mapped. */
@@ -170,6 +183,7 @@ struct mm_stats {
     uint64_t locked;         /* charged pages, all spaces */
     uint64_t lock_cap;       /* pages: the system-wide cap (B2) */
     uint64_t spaces, regions;
+    uint64_t minor_faults, major_faults; /* since boot */
 };
 void mm_get_stats(struct mm_stats *);
 /* Sets the cap, in pages: 0, or -EINVAL above RAM less the stated reserve. Below what is locked: refuses more, unlocks nothing. */
@@ -201,8 +215,20 @@ struct swap_stats {
 };
 void swap_get_stats(struct swap_stats *);
 
-/* Rounds that page-out has made since boot, and how many of them, at the end of their efforts, in vain. */
-void pageout_get_stats(uint64_t *rounds, uint64_t *barren);
+/* The i-th device that is in use, in no order; false: there are no more. */
+struct swap_device_stats {
+    const struct backing *backing; /* identity only */
+    int priority;
+    uint64_t total, used;          /* pages */
+};
+bool swap_device_at(unsigned i, struct swap_device_stats *);
+
+struct pageout_stats {
+    uint64_t rounds, barren;  /* since boot; and how many of them, at the end of their efforts, in vain */
+    uint64_t scanned, stolen; /* looks at pages and regions; pages that went */
+    uint64_t stalls;          /* times that a thread waited for memory */
+};
+void pageout_get_stats(struct pageout_stats *);
 /* Evict all that may be evicted, accessed or not: pages gone. */
 uint64_t pageout_everything(void);
 /* Page-out's thread. Started before the first swap_on. */

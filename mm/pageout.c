@@ -18,7 +18,7 @@
  * If not even that frees a frame and nothing is on its way out, the round was barren: who waits since before two of
  * them gives up. What was committed fits into RAM and swap (mm/frame.c), so this takes a device that fails.
  *
- * LOCKING  `work` (a mutex, innermost of what sleeps but for swap's own) guards waiting, demand and barren. Rounds hold
+ * LOCKING  `work` (a mutex, innermost of what sleeps but for swap's own) guards waiting, demand and total. Rounds hold
  *          the list of spaces, or of objects, and try what is on it. A hard round that found nothing waits for one whose
  *          lock was taken, with no other lock held: it is not barren because somebody was at work there. Who
  *          has that lock does not wait for memory (mm/stall.h), so it lets go.
@@ -38,7 +38,8 @@
 static struct mutex work;
 static struct cond wake, room;
 static unsigned waiting;
-static uint64_t demand, barren, rounds, next_busy;
+static uint64_t demand, next_busy;
+static struct pageout_stats total;
 static bool kicked;
 static uint64_t hopeless; /* atomic: so many frames were wanted when the last round was barren; 0: it was not */
 
@@ -47,7 +48,8 @@ void pageout_init(void) {
     cond_init(&wake, "page-out wake");
     cond_init(&room, "page-out room");
     waiting = 0;
-    demand = barren = rounds = next_busy = hopeless = 0;
+    demand = next_busy = hopeless = 0;
+    total = (struct pageout_stats){0};
     kicked = false;
 }
 
@@ -128,7 +130,11 @@ static void go_round(struct round *r) {
     spaces_visit(visit_space, r);
     objects_each(visit_object, r);
     wait_for_busy(r);
-    rounds++;
+    mutex_lock(&work);
+    total.rounds++;
+    total.scanned += r->sum.looked;
+    total.stolen += r->sum.written + r->sum.dropped;
+    mutex_unlock(&work);
 }
 
 /* ---- the thread ---- */
@@ -146,7 +152,7 @@ static uint64_t wanted(void) {
 
 static void tell_waiting(bool in_vain) {
     mutex_lock(&work);
-    barren += in_vain;
+    total.barren += in_vain;
     cond_broadcast(&room);
     mutex_unlock(&work);
 }
@@ -207,10 +213,11 @@ bool memory_wait(uint64_t n) {
     if (current_is_pager()) return false;
     if (!frame_possible(n)) return object_make_room();
     mutex_lock(&work);
-    uint64_t before = barren;
+    uint64_t before = total.barren;
+    total.stalls++;
     waiting++;
     demand += n;
-    while (!frame_room(n) && barren < before + 2) {
+    while (!frame_room(n) && total.barren < before + 2) {
         cond_signal(&wake); /* each time: others may have taken what was free for us */
         cond_wait(&room, &work);
     }
@@ -265,9 +272,8 @@ uint64_t pageout_everything(void) {
     return gone + object_reclaim(UINT64_MAX);
 }
 
-void pageout_get_stats(uint64_t *n, uint64_t *in_vain) {
+void pageout_get_stats(struct pageout_stats *out) {
     mutex_lock(&work);
-    *n = rounds;
-    *in_vain = barren;
+    *out = total;
     mutex_unlock(&work);
 }

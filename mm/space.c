@@ -22,13 +22,14 @@ static struct cache space_cache, region_cache;
 static struct mutex list_lock;
 static LIST_HEAD(, space) all_spaces;
 static uint64_t nspaces GUARDED_BY(&list_lock);
+static uint64_t ended_faults[2] GUARDED_BY(&list_lock); /* minor and major, of spaces that are gone */
 
 void spaces_init(void) NOT_ANALYSED { /* boot */
     cache_init(&space_cache, "space", sizeof(struct space));
     cache_init(&region_cache, "region", sizeof(struct region));
     mutex_init(&list_lock, "spaces");
     LIST_INIT(&all_spaces);
-    nspaces = 0;
+    nspaces = ended_faults[0] = ended_faults[1] = 0;
 }
 
 void mm_init(const struct boot_info *bi) {
@@ -87,6 +88,8 @@ static void space_free(struct space *s) {
     mutex_lock(&list_lock); /* last: until its pages and charges are gone, the auditor has to count them */
     LIST_REMOVE(s, link);
     nspaces--;
+    ended_faults[0] += s->minor_faults;
+    ended_faults[1] += s->major_faults;
     mutex_unlock(&list_lock);
     pmap_fini(&s->pmap);
     cache_free(&space_cache, s);
@@ -335,27 +338,39 @@ void space_get_stats(struct space *s, struct space_stats *out) {
     rw_unlock_shared(&s->lock);
 }
 
+void region_describe(const struct region *r, struct region_info *out) {
+    *out = (struct region_info){
+        .start = r->start,
+        .end = r->end,
+        .prot = r->prot,
+        .max_prot = r->max_prot,
+        .shared = r->flags & REGION_SHARED,
+        .locked = r->lock != LOCK_NONE,
+        .on_fault = r->lock == LOCK_ON_FAULT,
+        .stack = r->flags & REGION_STACK,
+        .dont_fork = r->flags & REGION_DONTFORK,
+        .wipe_on_fork = r->flags & REGION_WIPEONFORK,
+        .committed = r->flags & REGION_PROMISED,
+        .no_reserve = r->flags & REGION_NORESERVE,
+        .device = r->flags & REGION_DEVICE,
+        .offset = r->offset << PAGE_SHIFT,
+        .object = r->object,
+    };
+}
+
 bool space_region_at(struct space *s, vaddr_t va, struct region_info *out) {
     rw_lock_shared(&s->lock);
     const struct region *r = region_from(&s->regions, va);
-    if (r)
-        *out = (struct region_info){
-            .start = r->start,
-            .end = r->end,
-            .prot = r->prot,
-            .shared = r->flags & REGION_SHARED,
-            .locked = r->lock != LOCK_NONE,
-            .on_fault = r->lock == LOCK_ON_FAULT,
-            .stack = r->flags & REGION_STACK,
-            .offset = r->offset << PAGE_SHIFT,
-            .object = r->object,
-        };
+    if (r) region_describe(r, out);
     rw_unlock_shared(&s->lock);
     return r != NULL;
 }
 
-static void count_regions(struct space *s, void *sum) {
-    *(uint64_t *)sum += s->regions.count;
+static void add_space(struct space *s, void *arg) {
+    struct mm_stats *sum = arg;
+    sum->regions += s->regions.count;
+    sum->minor_faults += __atomic_load_n(&s->minor_faults, __ATOMIC_RELAXED);
+    sum->major_faults += __atomic_load_n(&s->major_faults, __ATOMIC_RELAXED);
 }
 
 void mm_get_stats(struct mm_stats *out) {
@@ -363,8 +378,10 @@ void mm_get_stats(struct mm_stats *out) {
     heap_drain();
     frame_get_stats(&out->frames);
     charge_get_stats(&out->locked, &out->lock_cap);
-    spaces_each(count_regions, &out->regions);
+    spaces_each(add_space, out);
     mutex_lock(&list_lock);
     out->spaces = nspaces;
+    out->minor_faults += ended_faults[0];
+    out->major_faults += ended_faults[1];
     mutex_unlock(&list_lock);
 }

@@ -135,6 +135,10 @@ int pages_populate(struct space *, struct region *, vaddr_t *va, vaddr_t end, in
 int pages_complete(struct space *, const struct region *, vaddr_t *va, vaddr_t end, int prot, uint64_t *budget,
                    struct stall *);
 
+/* ---- space.c, for census.c ---- */
+
+void region_describe(const struct region *, struct region_info *);
+
 /* ---- stack.c ---- */
 
 /* va lies in no region: is it the stack's next page? 0 grown (touch again), or -EFAULT. No lock held. */

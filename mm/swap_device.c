@@ -165,6 +165,18 @@ int swap_on(struct backing *b, int priority) {
     return err;
 }
 
+bool swap_device_at(unsigned i, struct swap_device_stats *out) {
+    const struct swap_device *dev = swap_device;
+    spin_lock(&swap_lock);
+    while (dev < swap_device + DEVICES && (!dev->backing || i-- > 0)) dev++;
+    bool found = dev < swap_device + DEVICES;
+    if (found)
+        *out = (struct swap_device_stats){.backing = dev->backing, .priority = dev->priority, .total = dev->pages - 1,
+                                          .used = dev->used};
+    spin_unlock(&swap_lock);
+    return found;
+}
+
 /* ---- off ---- */
 
 static bool in_use(struct swap_device *dev) {
