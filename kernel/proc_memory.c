@@ -6,7 +6,8 @@
  *
  * Commitments (mm/frame.c) are against RAM and swap together, so:
  *
- *      CommitLimit   = RAM less what the kernel uses and keeps, and swap
+ *      CommitLimit   = RAM less what the kernel uses and keeps, and swap; copies of files that are mapped, and so cannot
+ *                      be dropped there and then, take from it
  *      Committed_AS  = pages that programs may write, and tables that it may take to reach them
  *      MemAvailable  = what could be had without swapping anything out: the smaller of free frames (or droppable
  *                      ones) that no table is promised, and of what may still be committed
