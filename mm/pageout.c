@@ -117,7 +117,7 @@ static void wait_for_busy(struct round *r) {
     if (r->object && poor) wait_for_object(r);
     if (r->space) space_drop(r->space);
     if (r->object) object_drop(r->object);
-    next_busy = r->busy ? rounds % r->busy : 0;
+    next_busy = r->busy ? total.rounds % r->busy : 0;
 }
 
 static void go_round(struct round *r) {
