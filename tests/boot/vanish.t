@@ -30,8 +30,9 @@ def vanish(path):
     with socket.socket(socket.AF_UNIX) as monitor:
         monitor.connect(path)
         monitor.sendall(f"o/w 0xcf8 {COMMAND:#x}\no/h 0xcfc 0x400\n".encode())
-        while b"o/h" not in monitor.recv(4096):  # it repeats what it has read
-            continue
+        said = b""
+        while said.count(b"(qemu)") < 3:  # it is ready; it has done the one; and the other
+            said += monitor.recv(4096)
 
 
 def run(cpus):
