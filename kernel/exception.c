@@ -71,7 +71,7 @@ bool user_page_fault(struct trapframe *tf, vaddr_t address) {
         return true;
     }
     if (!from_user(tf)) return false;
-    if (error == -ENXIO || error == -ENOMEM) raise(tf, SIGBUS, BUS_ADRERR, address, address);
+    if (error == -ENXIO || error == -ENOMEM || error == -EIO) raise(tf, SIGBUS, BUS_ADRERR, address, address);
     else raise(tf, SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, address, address);
     return true;
 }
