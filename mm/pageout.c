@@ -217,14 +217,14 @@ bool memory_wait(uint64_t n) {
     total.stalls++;
     waiting++;
     demand += n;
-    while (!frame_room(n) && total.barren < before + 2) {
+    bool ok; /* there was room: whoever takes it first, it was not in vain, and the caller comes again */
+    while (!(ok = frame_room(n)) && total.barren < before + 2) {
         cond_signal(&wake); /* each time: others may have taken what was free for us */
         cond_wait(&room, &work);
     }
     waiting--;
     demand -= n;
     mutex_unlock(&work);
-    bool ok = frame_room(n);
     if (!ok) log_line("page-out: %lu frames are wanted, and none can be made free", n);
     return ok;
 }
@@ -262,6 +262,7 @@ static void evict_object_whole(struct object *o, void *arg) {
 uint64_t pageout_everything(void) {
     uint64_t gone = 0;
     struct eviction ev;
+    swap_drop_ahead();
     do {
         ev = (struct eviction){.most = UINT64_MAX, .force = true};
         spaces_visit(evict_whole, &ev);
