@@ -58,6 +58,8 @@ static inline pte_t pmap_take(pte_t *slot) {
 }
 /* Of the table that slot lies in entries were taken: resident with a page, swapped with a slot. */
 void pmap_uncount(struct pmap *, pte_t *slot, uint32_t resident, uint32_t swapped);
+/* n empty entries of the table that slot lies in got a page. */
+void pmap_count(struct pmap *, pte_t *slot, uint32_t n);
 /* The entry at slot, which had a page and was taken, is this one now: a slot, or empty. */
 void pmap_set_evicted(struct pmap *, pte_t *slot, pte_t entry);
 /* Empty an entry in one step with the MMU, which may be marking it: what it was. */

@@ -214,33 +214,59 @@ static pte_t needed_rights(int prot) {
     return PTE_P | (prot & PROT_WRITE ? PTE_W : 0);
 }
 
+#define FILL 16 /* pages that go in under one hold of the lock */
+
+/* Pass over entries that are as they should be: how far, and in *empty how many follow that are empty (FILL at most). */
+static vaddr_t pass_over(struct space *s, vaddr_t va, vaddr_t stop, int prot, unsigned *empty) {
+    pte_t need = needed_rights(prot);
+    *empty = 0;
+    spin_lock(&s->pmap.lock);
+    const pte_t *pte = pmap_find(&s->pmap, va);
+    while (pte && va < stop && (*pte & need) == need) {
+        va += PAGE_SIZE;
+        pte++;
+    }
+    for (vaddr_t at = va; at < stop && *empty < FILL && (!pte || *pte++ == 0); at += PAGE_SIZE) ++*empty;
+    spin_unlock(&s->pmap.lock);
+    return va;
+}
+
+/* Frames of zeroes for up to n empty entries of one leaf table, from va on: how many went in. They are made where no lock
+ * is held; an entry that another thread has filled meanwhile ends it. */
+static unsigned fill(struct space *s, vaddr_t va, unsigned n, int prot) {
+    pfn_t pfn[FILL];
+    unsigned used = 0, got = frame_alloc_batch(FRAME_ANON, pfn, n);
+    for (unsigned i = 0; i < got; i++) memset(frame_addr(pfn[i]), 0, PAGE_SIZE);
+    if (got == 0) return 0;
+    spin_lock(&s->pmap.lock);
+    pte_t *pte = pmap_make(&s->pmap, va);
+    for (; used < got && !pte[used]; used++)
+        *(volatile pte_t *)&pte[used] = pte_make(pfn[used], true, prot & PROT_EXEC) | PTE_D;
+    pmap_count(&s->pmap, pte, used);
+    spin_unlock(&s->pmap.lock);
+    if (used < got) frame_drop_batch(pfn + used, got - used);
+    return used;
+}
+
 /*
- * The fast part: one leaf table, under one hold of the lock. Passes over entries that are as they should
- * be, and fills empty ones of promised anonymous memory. Stops at the first that needs page_resolve.
+ * The fast part: one leaf table. Passes over entries that are as they should be, and fills empty ones of committed
+ * anonymous memory. Stops at the first that needs page_resolve.
  */
 static vaddr_t populate_span(struct space *s, const struct region *r, vaddr_t va, vaddr_t end, int prot, uint64_t *budget) {
-    pte_t need = needed_rights(prot);
-    bool fill = !r->object && (prot & PROT_WRITE) && (r->flags & REGION_PROMISED);
-    bool exec = prot & PROT_EXEC;
+    bool fills = !r->object && (prot & PROT_WRITE) && (r->flags & REGION_PROMISED);
     vaddr_t stop = (va | (PT_SPAN(1) - 1)) + 1;
+    unsigned empty, filled;
     if (stop > end) stop = end;
-    uint64_t passed = 0;
-    spin_lock(&s->pmap.lock);
-    pte_t *pte = fill ? pmap_make(&s->pmap, va) : pmap_find(&s->pmap, va);
-    for (; pte && va < stop && *budget; va += PAGE_SIZE, pte++) {
-        if ((*pte & need) == need) {
-            passed++;
-            continue;
-        }
-        if (*pte || !fill) break;
-        pfn_t pfn = frame_alloc_zero(FRAME_ANON);
-        if (pfn == NO_PFN) break;
-        pmap_set(&s->pmap, pte, pte_make(pfn, true, exec) | PTE_D);
-        --*budget;
-    }
-    spin_unlock(&s->pmap.lock);
-    passed /= PASS_COST;
-    *budget -= passed < *budget ? passed : *budget;
+    do {
+        vaddr_t from = va;
+        va = pass_over(s, va, stop, prot, &empty);
+        uint64_t passed = pages_in(va - from) / PASS_COST;
+        *budget -= passed < *budget ? passed : *budget;
+        if (empty > *budget) empty = (unsigned)*budget;
+        filled = fills && empty ? fill(s, va, empty, prot) : 0;
+        va += (vaddr_t)filled << PAGE_SHIFT;
+        *budget -= filled;
+    } while (filled && va < stop && *budget);
     return va;
 }
 

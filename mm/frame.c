@@ -37,11 +37,12 @@
 
 #define KERNEL_SHARE 64  /* one frame in so many is never promised */
 #define PAGER_SHARE  64  /* frames that only those get who serve swap */
+#define IN_FLIGHT    32  /* that have lost their page to a copy and wait to be flushed: one a CPU, committed by nobody */
 #define LOW_MEMORY   0x100000ul
 #define TAKEN        4   /* pieces of RAM that are in use at boot */
 
 static struct spinlock frame_lock;
-static struct frame *table;
+struct frame *frame_table;
 static struct frame_range usable[BOOT_RANGES + TAKEN];
 static unsigned nusable;
 static uint64_t total, promised, committed, backing, kernel_reserve, pins;
@@ -114,7 +115,7 @@ static void place_table(void) {
     uint64_t frames = usable[nusable - 1].end, shadow = MACHINE_SHADOW_PAGES(frames);
     uint64_t chunk = 1ul << FRAME_MAX_ORDER;
     if (shadow) MACHINE_SHADOW(place(shadow), frames);
-    table = place(page_ceil((frames + chunk - 1) / chunk * chunk * sizeof(struct frame)) >> PAGE_SHIFT);
+    frame_table = place(page_ceil((frames + chunk - 1) / chunk * chunk * sizeof(struct frame)) >> PAGE_SHIFT);
     for (unsigned i = 0; i < nusable; i++) {
         total += usable[i].end - usable[i].start;
         MACHINE_RANGE_FREE(usable[i].start, usable[i].end);
@@ -136,24 +137,12 @@ void frame_init(const struct boot_info *bi) {
     place_table();
     count[FRAME_FREE] = total;
     kernel_reserve = total / KERNEL_SHARE;
-    buddy_init(table, usable, nusable);
+    buddy_init(frame_table, usable, nusable);
     zero_pfn = frame_alloc_zero(FRAME_KERNEL);
     ASSERT(zero_pfn != NO_PFN);
 }
 
 /* ---- one frame ---- */
-
-struct frame *frame_of(pfn_t pfn) {
-    return &table[pfn];
-}
-
-void *frame_addr(pfn_t pfn) {
-    return phys_to_virt((paddr_t)pfn << PAGE_SHIFT);
-}
-
-pfn_t frame_number(const void *addr) {
-    return (pfn_t)(virt_to_phys(addr) >> PAGE_SHIFT);
-}
 
 /* How many free frames an allocation leaves alone. */
 static uint64_t kept_from(enum frame_state state) {
@@ -167,22 +156,30 @@ static uint64_t kept_from(enum frame_state state) {
  * The kernel's own stay for good: with swap they might push out all else, and then who touches a page finds no frame. */
 static bool may_take(enum frame_state state, uint64_t n, uint64_t locked) {
     if (count[FRAME_FREE] < n + kept_from(state)) return false;
+    if (state == FRAME_TABLE || is_committed(state)) return true;
     if (state == FRAME_KERNEL && !current_is_pager() && !leaves_room(n, locked, PAGER_SHARE + kernel_reserve / 2)) return false;
-    return state == FRAME_TABLE || is_committed(state) || fits(n, state == FRAME_CACHE ? kernel_reserve : 0);
+    uint64_t in_flight = committed < IN_FLIGHT ? committed : IN_FLIGHT;
+    return fits(n, state == FRAME_CACHE ? kernel_reserve : in_flight);
+}
+
+/* frame_lock held; it may be taken. NO_PFN: no block of that order is free. */
+static pfn_t give_locked(enum frame_state state, unsigned order) {
+    pfn_t pfn = buddy_take(order);
+    if (pfn == NO_PFN) return pfn;
+    count[FRAME_FREE] -= 1ul << order;
+    count[state] += 1ul << order;
+    struct frame *f = frame_of(pfn);
+    DEBUG_ASSERT(f->refs == 0 && f->pins == 0);
+    f->state = (uint8_t)state;
+    f->refs = 1;
+    f->slot = 0;
+    return pfn;
 }
 
 static pfn_t take(enum frame_state state, unsigned order) {
-    uint64_t n = 1ul << order, locked = state == FRAME_KERNEL ? locked_now() : 0;
+    uint64_t locked = state == FRAME_KERNEL ? locked_now() : 0;
     spin_lock(&frame_lock);
-    pfn_t pfn = may_take(state, n, locked) ? buddy_take(order) : NO_PFN;
-    if (pfn != NO_PFN) {
-        count[FRAME_FREE] -= n;
-        count[state] += n;
-        DEBUG_ASSERT(table[pfn].refs == 0 && table[pfn].pins == 0);
-        table[pfn].state = (uint8_t)state;
-        table[pfn].refs = 1;
-        table[pfn].slot = 0;
-    }
+    pfn_t pfn = may_take(state, 1ul << order, locked) ? give_locked(state, order) : NO_PFN;
     spin_unlock(&frame_lock);
     if (pfn != NO_PFN) MACHINE_FRAME_GIVEN(pfn, order);
     return pfn;
@@ -194,6 +191,16 @@ pfn_t frame_alloc(enum frame_state state) {
     if (pfn == NO_PFN && (state == FRAME_TABLE || (is_committed(state) && backing == 0)))
         panic("a promised frame is not there: %lu promised, %lu committed, %lu free", promised, committed, count[FRAME_FREE]);
     return pfn;
+}
+
+unsigned frame_alloc_batch(enum frame_state state, pfn_t *pfn, unsigned n) {
+    unsigned got = 0;
+    ASSERT(is_committed(state));
+    spin_lock(&frame_lock);
+    while (got < n && may_take(state, 1, 0)) pfn[got++] = give_locked(state, 0);
+    spin_unlock(&frame_lock);
+    for (unsigned i = 0; i < got; i++) MACHINE_FRAME_GIVEN(pfn[i], 0);
+    return got;
 }
 
 pfn_t frame_alloc_zero(enum frame_state state) {
@@ -210,7 +217,7 @@ pfn_t frame_alloc_block(unsigned order) {
 
 /* Nobody has this frame any more: all of freeing it that needs no lock. */
 static void retire(pfn_t pfn) {
-    const struct frame *f = &table[pfn];
+    const struct frame *f = &frame_table[pfn];
     ASSERT(f->pins == 0 && f->state != FRAME_ABSENT && f->state != FRAME_FREE);
     ASSERT(f->slot == 0 || !is_committed(f->state));
 #ifdef DEBUG
@@ -220,7 +227,7 @@ static void retire(pfn_t pfn) {
 }
 
 static void put_locked(pfn_t pfn) REQUIRES(&frame_lock) {
-    const struct frame *f = &table[pfn];
+    const struct frame *f = &frame_table[pfn];
     uint64_t n = 1ul << f->order;
     count[f->state] -= n;
     count[FRAME_FREE] += n;
@@ -228,7 +235,7 @@ static void put_locked(pfn_t pfn) REQUIRES(&frame_lock) {
 }
 
 void frame_hold(pfn_t pfn) {
-    uint32_t before = __atomic_fetch_add(&table[pfn].refs, 1, __ATOMIC_RELAXED);
+    uint32_t before = __atomic_fetch_add(&frame_table[pfn].refs, 1, __ATOMIC_RELAXED);
     ASSERT(before != 0 && before != UINT32_MAX);
 }
 
@@ -239,9 +246,9 @@ void frame_drop(pfn_t pfn) {
 void frame_drop_batch(pfn_t *pfn, unsigned n) {
     unsigned gone = 0;
     for (unsigned i = 0; i < n; i++) {
-        uint32_t before = __atomic_fetch_sub(&table[pfn[i]].refs, 1, __ATOMIC_ACQ_REL);
+        uint32_t before = __atomic_fetch_sub(&frame_table[pfn[i]].refs, 1, __ATOMIC_ACQ_REL);
         ASSERT(before != 0);
-        if (before == 2 && table[pfn[i]].slot) swap_reap(pfn[i]); /* what is left may be swap's own reference */
+        if (before == 2 && frame_table[pfn[i]].slot) swap_reap(pfn[i]); /* what is left may be swap's own reference */
         if (before > 1) continue;
         retire(pfn[i]);
         pfn[gone++] = pfn[i];
@@ -253,19 +260,19 @@ void frame_drop_batch(pfn_t *pfn, unsigned n) {
 }
 
 bool frame_is_sole(pfn_t pfn) {
-    const struct frame *f = &table[pfn];
+    const struct frame *f = &frame_table[pfn];
     return __atomic_load_n(&f->refs, __ATOMIC_ACQUIRE) - __atomic_load_n(&f->pins, __ATOMIC_ACQUIRE) == 1;
 }
 
 void frame_pin(pfn_t pfn) {
     frame_hold(pfn);
-    uint16_t before = __atomic_fetch_add(&table[pfn].pins, 1, __ATOMIC_RELAXED);
+    uint16_t before = __atomic_fetch_add(&frame_table[pfn].pins, 1, __ATOMIC_RELAXED);
     ASSERT(before != UINT16_MAX);
     __atomic_fetch_add(&pins, 1, __ATOMIC_RELAXED);
 }
 
 void frame_unpin(pfn_t pfn) {
-    uint16_t before = __atomic_fetch_sub(&table[pfn].pins, 1, __ATOMIC_RELAXED);
+    uint16_t before = __atomic_fetch_sub(&frame_table[pfn].pins, 1, __ATOMIC_RELAXED);
     ASSERT(before != 0);
     __atomic_fetch_sub(&pins, 1, __ATOMIC_RELAXED);
     frame_drop(pfn);
@@ -323,11 +330,11 @@ int frame_set_backing(uint64_t pages) {
 }
 
 uint64_t frame_lockable(void) {
+    if (__atomic_load_n(&backing, __ATOMIC_RELAXED) == 0) return UINT64_MAX;
     spin_lock(&frame_lock);
     uint64_t taken = fixed() + 2 * kernel_reserve;
-    uint64_t n = backing == 0 ? UINT64_MAX : taken < total ? total - taken : 0;
     spin_unlock(&frame_lock);
-    return n;
+    return taken < total ? total - taken : 0;
 }
 
 static uint64_t free_for_pages(void) {

@@ -21,6 +21,7 @@
  */
 #pragma once
 
+#include "arch/mmu.h"
 #include "mm/types.h"
 
 struct boot_info;
@@ -55,9 +56,21 @@ _Static_assert(sizeof(struct frame) == 16, "bookkeeping stays under half a per c
 /* Takes the RAM of the boot information less what is in use; touches only the first chunk. Panics if there is too little. */
 void frame_init(const struct boot_info *);
 
-struct frame *frame_of(pfn_t);
-void *frame_addr(pfn_t);          /* kernel address of its bytes */
-pfn_t frame_number(const void *); /* the frame that a direct-map address lies in */
+extern struct frame *frame_table; /* by frame number; for the three below */
+
+static inline struct frame *frame_of(pfn_t pfn) {
+    return &frame_table[pfn];
+}
+
+/* The kernel's address of its bytes. */
+static inline void *frame_addr(pfn_t pfn) {
+    return phys_to_virt((paddr_t)pfn << PAGE_SHIFT);
+}
+
+/* The frame that a direct-map address lies in. */
+static inline pfn_t frame_number(const void *addr) {
+    return (pfn_t)(virt_to_phys(addr) >> PAGE_SHIFT);
+}
 
 /*
  * One frame with one reference, its bytes unspecified (frame_alloc) or zero (frame_alloc_zero). NO_PFN:
@@ -68,6 +81,8 @@ pfn_t frame_number(const void *); /* the frame that a direct-map address lies in
  */
 pfn_t frame_alloc(enum frame_state);
 pfn_t frame_alloc_zero(enum frame_state);
+/* Up to n of them, ANON or SHARED, under one hold of the lock: how many; fewer only when no more are free just now. */
+unsigned frame_alloc_batch(enum frame_state, pfn_t *, unsigned n);
 /* 2^order contiguous frames as one block (FRAME_KERNEL alone); the first carries the count. NO_PFN when there is none. */
 pfn_t frame_alloc_block(unsigned order);
 

@@ -126,6 +126,11 @@ void pmap_uncount(struct pmap *pm, pte_t *slot, uint32_t resident, uint32_t swap
     pm->swapped -= swapped;
 }
 
+void pmap_count(struct pmap *pm, pte_t *slot, uint32_t n) {
+    table_frame(slot)->refs += n;
+    pm->resident += n;
+}
+
 void pmap_set_evicted(struct pmap *pm, pte_t *slot, pte_t entry) {
     *(volatile pte_t *)slot = entry;
     pm->resident--;
