@@ -13,6 +13,7 @@
 #include "kernel/assert.h"
 #include "mm/evict.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 
 /* ---- madvise ---- */
 
@@ -71,18 +72,21 @@ static void forget(struct space *s, vaddr_t start, vaddr_t end) {
         pages_drop(s, r, r->start > start ? r->start : start, r->end < end ? r->end : end);
 }
 
-static void evict_object_of(const struct region *r) {
+static void evict_object_of(const struct region *r, bool *starved) {
     struct eviction ev = {.most = UINT64_MAX, .most_looks = UINT64_MAX, .force = true};
     evict_object(r->object, &ev);
+    *starved |= ev.starved && ev.written;
 }
 
 /* MADV_PAGEOUT: pages leave now, as far as there is swap for them; MADV_COLD: sooner than others. A shared object's pages
- * leave with the whole object. */
-static void age_or_evict(struct space *s, vaddr_t start, vaddr_t end, bool evict) {
+ * leave with the whole object. 1: so many are on their way that the rest has to wait. */
+static int age_or_evict(struct space *s, vaddr_t start, vaddr_t end, bool evict) {
     struct eviction ev = {.most = UINT64_MAX, .most_looks = UINT64_MAX, .force = evict, .only_age = !evict};
     evict_range(s, start, end, &ev);
+    bool starved = ev.starved && ev.written;
     for (struct region *r = region_find(&s->regions, start); evict && r && r->start < end; r = region_next(r))
-        if (r->flags & REGION_SHARED) evict_object_of(r);
+        if (r->flags & REGION_SHARED) evict_object_of(r, &starved);
+    return starved;
 }
 
 static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, int advice) REQUIRES(&s->lock) {
@@ -90,7 +94,7 @@ static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, int advice
     if (err) return err;
     if (is_flag_advice(advice)) return change_flags(s, start, end, advice);
     if (advice == MADV_DONTNEED || advice == MADV_FREE) forget(s, start, end);
-    if (advice == MADV_PAGEOUT || advice == MADV_COLD) age_or_evict(s, start, end, advice == MADV_PAGEOUT);
+    if (advice == MADV_PAGEOUT || advice == MADV_COLD) return age_or_evict(s, start, end, advice == MADV_PAGEOUT);
     return 0;
 }
 
@@ -124,9 +128,13 @@ int space_advise(struct space *s, vaddr_t addr, uint64_t len, int advice) {
     if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
         return populate_pages(s, start, end, advice == MADV_POPULATE_WRITE);
     range_lock(&s->ranges, &hold, start, end);
-    rw_lock(&s->lock);
-    int err = advise_locked(s, start, end, advice);
-    rw_unlock(&s->lock);
+    int err;
+    do {
+        rw_lock(&s->lock);
+        err = advise_locked(s, start, end, advice);
+        rw_unlock(&s->lock);
+        if (err > 0) swap_wait();
+    } while (err > 0);
     range_unlock(&s->ranges, &hold);
     return err;
 }
