@@ -24,6 +24,7 @@ enum {
     SLOT_LOST = 16,   /* could not be read */
     SLOT_SINGLE = 32, /* could not be read among others: the next time alone */
     SLOT_SHARED = 64, /* a page of a shared object */
+    SLOT_LATE = 128,  /* being read, and nobody asks for it any more */
 };
 #define SLOT_BUSY (SLOT_READING | SLOT_WRITING)
 

@@ -91,10 +91,11 @@ static void done(struct backing_request *req) {
     spin_lock(&swap_lock);
     for (slot_t s = first; s < first + n; s++) {
         struct slot *slot = slot_at(s);
-        slot->flags &= ~(unsigned)SLOT_BUSY;
+        bool late = slot->flags & SLOT_LATE;
+        slot->flags &= ~(unsigned)(SLOT_BUSY | SLOT_LATE);
         if (err && write) slot_spoil(s);
         if (err && !write) slot->flags |= n == 1 ? SLOT_LOST : SLOT_SINGLE;
-        if (err || write || !slot->refs) slot_settle(s); /* what was read waits for whoever asked */
+        if (err || write || late || !slot->refs) slot_settle(s); /* what was read waits for whoever asked */
     }
     if (err) swap_count.errors += n;
     if (write) leaving -= n;
@@ -173,8 +174,11 @@ static void add(struct swap_write *io, slot_t s, pfn_t pfn) {
     swap_count.read++;
 }
 
+/* It need not stay in memory. What is on its way goes when it is there. */
 static void settle_ahead(slot_t s) {
-    if (slot_exists(s) && slot_at(s)->frame != NO_PFN) slot_settle(s);
+    if (!slot_exists(s) || slot_at(s)->frame == NO_PFN) return;
+    if (slot_at(s)->flags & SLOT_READING) slot_at(s)->flags |= SLOT_LATE;
+    slot_settle(s);
 }
 
 static void remember_ahead(slot_t s) {
@@ -204,7 +208,8 @@ static void add_ahead(struct swap_write *io) {
 /* One attempt: 0 the page is there and held, or nobody wants it any more; 1 it is on its way; -EAGAIN no request is free;
  * -ESTALL no frame is. */
 static int start(slot_t s, struct stall *st, struct swap_write **out) {
-    const struct slot *slot = slot_at(s);
+    struct slot *slot = slot_at(s);
+    slot->flags &= ~(unsigned)SLOT_LATE;
     if (slot->flags & SLOT_READING) return 1;
     if (slot->frame != NO_PFN) {
         frame_hold(slot->frame);

@@ -195,6 +195,12 @@ static void test_in_flight(void) {
     audit_ok("after exit");
 }
 
+/* Page-out runs before the disk does. */
+static void others_late(void) {
+    swap_drop_ahead();
+    disk_serve(&disk);
+}
+
 /* What another CPU may do between two steps of a fault. */
 static void test_between_steps(void) {
     struct space *s = space_new();
@@ -223,6 +229,26 @@ static void test_between_steps(void) {
     is_int((long)wrong(s, va, 2, 60), 0, "the page comes back from the disk");
     space_end(s);
     is_int((long)(stats().total - stats().free), 0, "no slot is left over");
+}
+
+/* What is read ahead, and not wanted any more before it has come, leaves again. */
+static void test_late(void) {
+    struct space *s = space_new();
+    vaddr_t va = (vaddr_t)map_anon(s, 8, RW, 0);
+    struct stall st = {0};
+    fill(s, va, 8, 90);
+    space_advise(s, va, 8 * PAGE_SIZE, MADV_PAGEOUT);
+    disk_serve_all(&disk);
+    uint64_t cached = stats().cached;
+    slot_t slot = pte_slot(*pmap_find(&s->pmap, va));
+    sync_other_thread = others_late;
+    is_int(swap_read(slot, &st), 0, "a page is read, others ahead of their time");
+    stall_end(&st);
+    disk_attend(&disk);
+    disk_serve_all(&disk);
+    is_int((long)(stats().cached - cached), 0, "those that came too late do not stay");
+    is_int((long)wrong(s, va, 8, 90), 0, "and can be read again");
+    space_end(s);
 }
 
 static void test_shared(void) {
@@ -434,7 +460,7 @@ static void test_random(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    plan(136);
+    plan(139);
     mm_start(8);
     disk_make(&disk, DISK_PAGES, seed_of(argc, argv));
     disk_attend(&disk);
@@ -447,6 +473,7 @@ int main(int argc, char **argv) {
     test_fork_locked();
     test_in_flight();
     test_between_steps();
+    test_late();
     test_shared();
     test_calls();
     test_errors();
