@@ -71,6 +71,7 @@ bool user_page_fault(struct trapframe *tf, vaddr_t address) {
         return true;
     }
     if (!from_user(tf)) return false;
+    if (thread_should_stop()) return true; /* it need not wait for its page any more */
     if (error == -ENXIO || error == -ENOMEM || error == -EIO) raise(tf, SIGBUS, BUS_ADRERR, address, address);
     else raise(tf, SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, address, address);
     return true;

@@ -153,6 +153,7 @@ static _Noreturn void end_thread(void) {
     struct process *p = current_process();
     struct thread *t = current();
     kstack_trim(KSTACK_BATCH); /* of those that ended before */
+    t->ending = true;
     futex_thread_ends(t);
     thread_ending_begin();
     leave_list(p, t);

@@ -358,6 +358,14 @@ void cond_wait(struct cond *c, struct mutex *m) {
     cond_wait_until(c, m, NO_DEADLINE, false);
 }
 
+int cond_wait_killable(struct cond *c, struct mutex *m) {
+    struct thread *t = current();
+    t->kill_only = true;
+    int error = cond_wait_until(c, m, NO_DEADLINE, !t->ending);
+    t->kill_only = false;
+    return error;
+}
+
 void cond_signal(struct cond *c) {
     spin_lock(&c->guard);
     sched_wake_first(&c->waiters);

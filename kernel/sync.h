@@ -94,6 +94,8 @@ bool rw_held(const struct rwlock *);               /* exclusive, by this thread 
 void cond_init(struct cond *, const char *name);
 void cond_wait(struct cond *, struct mutex *m) REQUIRES(m);
 int cond_wait_until(struct cond *, struct mutex *m, uint64_t deadline_ns, bool interruptible) REQUIRES(m);
+/* As cond_wait; but -EINTR when the thread is being killed. Once it is on its way out, nothing interrupts it any more. */
+int cond_wait_killable(struct cond *, struct mutex *m) REQUIRES(m);
 void cond_signal(struct cond *);
 void cond_broadcast(struct cond *);
 

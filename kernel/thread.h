@@ -54,6 +54,7 @@ struct thread {
     bool timed_out;                 /* S: the deadline woke it */
     bool interruptible;             /* S: sleeping, and a signal may wake it */
     bool kill_only;                 /* -: what interrupts it is ATTENTION_KILL alone */
+    bool ending;                    /* -: on its way out: what it leaves in its memory may have to be waited for */
     bool waiting;                   /* G: on a waitlist */
     bool wait_shared;               /* G: for an rwlock, shared */
     bool wait_claims;               /* G: it came too late once; the lock is to be handed to it */

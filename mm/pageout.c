@@ -214,18 +214,19 @@ bool memory_wait(uint64_t n) {
     if (!frame_possible(n)) return object_make_room();
     mutex_lock(&work);
     uint64_t before = total.barren;
+    int killed = 0;
     total.stalls++;
     waiting++;
     demand += n;
     bool ok; /* there was room: whoever takes it first, it was not in vain, and the caller comes again */
-    while (!(ok = frame_room(n)) && total.barren < before + 2) {
+    while (!(ok = frame_room(n)) && total.barren < before + 2 && !killed) {
         cond_signal(&wake); /* each time: others may have taken what was free for us */
-        cond_wait(&room, &work);
+        killed = cond_wait_killable(&room, &work);
     }
     waiting--;
     demand -= n;
     mutex_unlock(&work);
-    if (!ok) log_line("page-out: %lu frames are wanted, and none can be made free", n);
+    if (!ok && !killed) log_line("page-out: %lu frames are wanted, and none can be made free", n);
     return ok;
 }
 

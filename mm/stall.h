@@ -33,5 +33,6 @@ struct stall {
 bool stalled(int *err, struct stall *);
 void stall_end(struct stall *);
 
-/* Sleep until n frames are to be had for pages. False: page-out has gone round twice and made nothing free. */
+/* Sleep until n frames are to be had for pages. False: page-out has gone round twice and made nothing
+ * free, or the thread is being killed. */
 bool memory_wait(uint64_t n);

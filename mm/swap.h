@@ -68,7 +68,8 @@ unsigned swap_write_end(struct swap_write *);
 
 /* ---- coming in ---- */
 
-/* Have this slot's page read, and held in the stall; neighbours follow. 0 (look again), or -ENOMEM. Sleeps. */
+/* Have this slot's page read, and held in the stall; neighbours follow. 0 (look again), or -ENOMEM (or the thread
+ * is being killed). Sleeps. */
 int swap_read(slot_t, struct stall *);
 /* Let pages go that were read ahead and that nobody has asked for. */
 void swap_drop_ahead(void);

@@ -231,6 +231,14 @@ static int start(slot_t s, struct stall *st, struct swap_write **out) {
     return 1;
 }
 
+/* Whoever asked dies. The read goes on: its frame is swap's. */
+static int abandon(slot_t s) {
+    spin_lock(&swap_lock);
+    settle_ahead(s);
+    spin_unlock(&swap_lock);
+    return -ENOMEM;
+}
+
 int swap_read(slot_t s, struct stall *st) {
     for (;;) {
         struct swap_write *io = NULL;
@@ -248,8 +256,10 @@ int swap_read(slot_t s, struct stall *st) {
         st->waited = true;
         if (io) submit(io, false);
         mutex_lock(&waiting);
-        while (ended == before) cond_wait(&moved, &waiting);
+        int killed = 0;
+        while (ended == before && !killed) killed = cond_wait_killable(&moved, &waiting);
         mutex_unlock(&waiting);
+        if (killed) return abandon(s);
     }
 }
 

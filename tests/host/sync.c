@@ -238,6 +238,11 @@ int cond_wait_until(struct cond *c, struct mutex *m, uint64_t deadline_ns, bool 
     return 0;
 }
 
+int cond_wait_killable(struct cond *c, struct mutex *m) {
+    cond_wait(c, m);
+    return 0;
+}
+
 void cond_signal(struct cond *c) {
     if (!c->name) host_die("cond_signal on a condition that is not initialised");
 }
