@@ -34,6 +34,7 @@ struct fork {
     struct space *parent, *child;
     struct flush flush;  /* the parent's entries that lost the right to write */
     struct stall *stall;
+    uint64_t spare;      /* frames to wait for beside the copies: for others, who take them meanwhile, and for structures */
 };
 
 static bool is_locked(const struct region *r) {
@@ -62,10 +63,10 @@ static uint64_t copies_in(const struct space *parent) {
     return n;
 }
 
-/* With so many frames the fork can begin again, and ends. */
+/* With so many frames the fork can begin again; its tables were taken from what was free, and will be. */
 static int lacks_frames(struct fork *k, const struct region *r) {
     if (!(r->flags & REGION_PROMISED)) frame_uncommit(1);
-    k->stall->frames = copies_in(k->parent);
+    k->stall->frames = copies_in(k->parent) + k->child->tables_promised + k->spare;
     return -ESTALL;
 }
 
@@ -155,8 +156,8 @@ static int copy_one(struct fork *k, const struct region *r) NOT_ANALYSED {
     return err;
 }
 
-static int fork_once(struct space *parent, struct space **child, struct stall *st) {
-    struct fork k = {.parent = parent, .child = space_create(&parent->limits), .stall = st};
+static int fork_once(struct space *parent, struct space **child, struct stall *st, uint64_t spare) {
+    struct fork k = {.parent = parent, .child = space_create(&parent->limits), .stall = st, .spare = spare};
     int err = 0;
     if (!k.child) return -ENOMEM;
     flush_begin(&k.flush, &parent->pmap);
@@ -180,10 +181,12 @@ static int fork_once(struct space *parent, struct space **child, struct stall *s
 
 int space_fork(struct space *parent, struct space **child) {
     struct stall st = {0};
+    uint64_t spare = 8;
     int err;
     do {
-        err = fork_once(parent, child, &st);
-        if (err == -ENOMEM && object_make_room()) err = fork_once(parent, child, &st);
+        spare *= 2; /* until it fits, or never can */
+        err = fork_once(parent, child, &st, spare);
+        if (err == -ENOMEM && object_make_room()) err = fork_once(parent, child, &st, spare);
     } while (stalled(&err, &st));
     pageout_check();
     return err;
