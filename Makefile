@@ -55,9 +55,12 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointe
 CCINC := $(shell $(CC) -print-file-name=include 2>/dev/null)
 # What runs once or seldom is made small, the rest fast.
 COLD := $(addprefix boot/,loader main memmap multiboot2 pvh) \
-    $(addprefix arch/x86_64/,acpi clock cpu features kmap lapic paging pci pic serial smp) \
-    $(addprefix kernel/,args block console cpio cred device elf exec exec_stack init initrd knobs knobs_debug ksym limits log memfd node_file \
-        panic path pci pci_file poll proc_maps proc_memory proc_pid procfs ptimer random shutdown smp sys_fd sys_misc sys_sched sysctl tree usage) mm/audit mm/census
+    $(addprefix arch/x86_64/,acpi clock cpu features fpu kmap lapic paging pci pic serial sigframe smp) \
+    $(addprefix kernel/,aio_cancel aio_process args block clone console cpio cred deliver device elf exception exec exec_stack \
+        exit fdtable file futex_exit futex_pi futex_requeue init initrd inject itimer knobs knobs_debug kstack ksym ktimer limits log memfd \
+        node_file panic path pci pci_file pipe place poll port proc_maps proc_memory proc_pid process procfs ptimer race random shutdown \
+        signal sigqueue smp swap_calls sys_fd sys_misc sys_rw sys_sched sys_signal sys_sigwait sysctl trace tree usage wait) \
+    $(addprefix mm/,advise audit census pageout pin protect remap stack swap_device swapin) libc/core/format
 # Undefined behaviour: all kinds but signed overflow, which -fwrapv defines.
 UBSAN_FLAGS := -DUBSAN -DPLANTS -fsanitize=undefined -fno-sanitize=signed-integer-overflow -fno-sanitize-recover=all
 # Accesses to memory: calls, no inline look at the shadow, which covers RAM alone. What serves the calls makes none.
