@@ -5,7 +5,9 @@
  * Calls that ask about a range or advise on it, and change no region's extent: madvise, mincore, msync.
  *
  * madvise on a locked page: what would take the page away is -EINVAL and touches nothing (contract L19).
- * MADV_FREE frees at once, which POSIX-minded callers must be ready for anyway.
+ * MADV_FREE frees at once, which its callers must be ready for at any time: what they wrote last is what the next read
+ * gives, or zeroes. Not to free, but mark pages as droppable, would need a fault, or a look at each entry, to see that
+ * they were written again, and gain only where they are before memory is short.
  */
 #include <asm/errno.h>
 #include <asm/mman.h>
@@ -72,21 +74,37 @@ static void forget(struct space *s, vaddr_t start, vaddr_t end) {
         pages_drop(s, r, r->start > start ? r->start : start, r->end < end ? r->end : end);
 }
 
-static void evict_object_of(const struct region *r, bool *starved) {
-    struct eviction ev = {.most = UINT64_MAX, .most_looks = UINT64_MAX, .force = true};
-    evict_object(r->object, &ev);
-    *starved |= ev.starved && ev.written;
-}
-
-/* MADV_PAGEOUT: pages leave now, as far as there is swap for them; MADV_COLD: sooner than others. A shared object's pages
- * leave with the whole object. 1: so many are on their way that the rest has to wait. */
+/* MADV_PAGEOUT: pages leave now, as far as there is swap for them; MADV_COLD: private ones sooner than others.
+ * 1: so many are on their way that the rest has to wait. */
 static int age_or_evict(struct space *s, vaddr_t start, vaddr_t end, bool evict) {
     struct eviction ev = {.most = UINT64_MAX, .most_looks = UINT64_MAX, .force = evict, .only_age = !evict};
     evict_range(s, start, end, &ev);
-    bool starved = ev.starved && ev.written;
-    for (struct region *r = region_find(&s->regions, start); evict && r && r->start < end; r = region_next(r))
-        if (r->flags & REGION_SHARED) evict_object_of(r, &starved);
-    return starved;
+    for (struct region *r = region_find(&s->regions, start); evict && r && r->start < end; r = region_next(r)) {
+        if (!(r->flags & REGION_SHARED)) continue;
+        vaddr_t from = r->start > start ? r->start : start, to = r->end < end ? r->end : end;
+        evict_object_range(r->object, r->offset + pages_in(from - r->start), r->offset + pages_in(to - r->start), &ev);
+    }
+    return ev.starved && ev.written;
+}
+
+/* The slot of the first page of [*va, end) that is in swap, and *va beyond it; 0: there is none. */
+static slot_t next_slot(struct space *s, vaddr_t *va, vaddr_t end) {
+    slot_t slot = 0;
+    vaddr_t stop;
+    const pte_t *pte;
+    spin_lock(&s->pmap.lock);
+    while (!slot && (pte = pmap_span(&s->pmap, va, end, &stop)) != NULL)
+        for (; !slot && *va < stop; *va += PAGE_SIZE, pte++)
+            if (pte_swapped(*pte)) slot = pte_slot(*pte);
+    spin_unlock(&s->pmap.lock);
+    return slot;
+}
+
+/* MADV_WILLNEED: the range's first pages in swap are on their way. A slot that is another's by now is read in vain. */
+static void read_soon(struct space *s, vaddr_t va, vaddr_t end) {
+    int left = SWAP_SOON, n = 0;
+    slot_t slot;
+    for (; n >= 0 && left > 0 && (slot = next_slot(s, &va, end)) != 0; left -= n) n = swap_read_soon(slot);
 }
 
 static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, int advice) REQUIRES(&s->lock) {
@@ -94,6 +112,7 @@ static int advise_locked(struct space *s, vaddr_t start, vaddr_t end, int advice
     if (err) return err;
     if (is_flag_advice(advice)) return change_flags(s, start, end, advice);
     if (advice == MADV_DONTNEED || advice == MADV_FREE) forget(s, start, end);
+    if (advice == MADV_WILLNEED) read_soon(s, start, end);
     if (advice == MADV_PAGEOUT || advice == MADV_COLD) return age_or_evict(s, start, end, advice == MADV_PAGEOUT);
     return 0;
 }

@@ -30,4 +30,6 @@ void evict_range(struct space *, vaddr_t start, vaddr_t end, struct eviction *);
 
 /* Pages of a shared object, or copies of a file's, from its hand on (mm/evict_object.c). Nothing if its lock is not to be had. */
 void evict_object(struct object *, struct eviction *);
+/* These pages of it. object.lock is waited for. */
+void evict_object_range(struct object *, uint64_t page, uint64_t end, struct eviction *);
 void evict_object_locked(struct object *, struct eviction *);

@@ -128,3 +128,13 @@ void evict_object(struct object *o, struct eviction *ev) {
     evict_object_locked(o, ev);
     mutex_unlock(&o->lock);
 }
+
+void evict_object_range(struct object *o, uint64_t page, uint64_t end, struct eviction *ev) {
+    struct swap_write *io = NULL;
+    if (o->kind == OBJECT_DEVICE) return;
+    mutex_lock(&o->lock);
+    uint64_t pages = pages_in(page_ceil(o->size));
+    for (; page < end && page < pages; page++) evict_page(o, page, ev, &io);
+    if (io) swap_write_end(io);
+    mutex_unlock(&o->lock);
+}

@@ -71,6 +71,10 @@ unsigned swap_write_end(struct swap_write *);
 /* Have this slot's page read, and held in the stall; neighbours follow. 0 (look again), or -ENOMEM (or the thread
  * is being killed). Sleeps. */
 int swap_read(slot_t, struct stall *);
+/* The same without waiting, and its page is like one read ahead: how many pages are on their way for it now, 0 if it need
+ * not be read, -1: nothing more is read ahead just now. */
+int swap_read_soon(slot_t);
+#define SWAP_SOON 96 /* pages: as many read ahead as surely stay until they are asked for */
 /* Let pages go that were read ahead and that nobody has asked for. */
 void swap_drop_ahead(void);
 

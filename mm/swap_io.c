@@ -263,6 +263,32 @@ int swap_read(slot_t s, struct stall *st) {
     }
 }
 
+int swap_read_soon(slot_t s) {
+    struct swap_write *io = NULL;
+    int n = 0;
+    spin_lock(&swap_lock);
+    if (frame_wanted() || !device_of(s)->backing) {
+        n = -1;
+    } else if (may_read(s)) {
+        io = io_get(IOS_TO_READ / 2);
+        pfn_t pfn = io ? frame_for(s) : NO_PFN;
+        if (io && pfn == NO_PFN) io_put(io);
+        if (pfn == NO_PFN) {
+            io = NULL;
+            n = -1;
+        } else {
+            io->first = s;
+            add(io, s, pfn);
+            remember_ahead(s);
+            add_ahead(io);
+            n = (int)io->n;
+        }
+    }
+    spin_unlock(&swap_lock);
+    if (io) submit(io, false);
+    return n;
+}
+
 void swap_drop_ahead(void) {
     spin_lock(&swap_lock);
     for (unsigned i = 0; i < AHEAD_MOST; i++) {
