@@ -82,6 +82,16 @@ UNUSED static void await_requests(uint64_t n) {
     while (knob("debug.port.requests") < n) sched_yield();
 }
 
+/* The same as audit_clean, and says what it found. */
+UNUSED static bool audit_says(void) {
+    char text[512] = "";
+    size_t size = sizeof text - 1;
+    if (audit_clean()) return true;
+    sysctlbyname("debug.audit_text", text, &size, NULL, 0);
+    diag("audit: %s", text);
+    return false;
+}
+
 /* Pages of swap in use. */
 UNUSED static uint64_t slots_used(void) {
     return knob("vm.swap.total") - knob("vm.swap.free");
