@@ -22,7 +22,10 @@ $(B)/bench/count.so: bench/count.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 $(WARN) -fPIC -shared -o $@ $<
 
-bench-swap: $(B)/bench/swap $(B)/bench/count.so $(B)/holdfast.elf $(USER) ## what pages to and from swap cost (LINUX=DIR: on Linux, too)
+bench-swap: $(B)/bench/swap $(B)/bench/evict $(B)/bench/count.so $(B)/holdfast.elf $(USER) ## what pages to and from swap cost (LINUX=DIR: on Linux, too)
 	$(Q)bench/swap.py $(B)/bench/swap $(B)/bench/count.so
+	$(Q)bench/swap.py --mem 2G --swap 64M $(B)/bench/evict $(B)/bench/count.so scan
+	$(Q)tools/hf run --swap 64M $(B)/bench/evict server
+	$(Q)tools/hf run --mem 32M --swap 256M --timeout 600 $(B)/bench/evict fair 32
 	$(if $(LINUX),$(Q)bench/swap.py --linux $(LINUX) $(B)/bench/swap $(B)/bench/count.so)
 .PHONY: bench-swap

@@ -99,6 +99,10 @@ def run(options):
 
 def table(text, marks):
     at = dict(marks)
+    for n, name in re.findall(r"round (\d+) (.*)", text):
+        print(f"a round {name.strip()}: {at[2 * int(n) + 1] - at[2 * int(n)]} instructions")
+    if "part" not in text:
+        return
     print(f"{'part':18}{'in':>9}{'out':>9}{'waited':>9}{'instructions':>15}{'a page moved':>14}{'a fault':>10}{'pages/million':>15}")
     for n, name, *numbers in re.findall(r"part (\d+) (\w+) in (\d+) out (\d+) waited (\d+)", text):
         n, (came, left, waited) = int(n), map(int, numbers)
@@ -122,7 +126,8 @@ def main():
     options = parser.parse_args()
     os.chdir(TOP)
     text, marks = run(options)
-    print(text[-2000:] if "part" not in text else "", end="")
+    if not marks:
+        sys.exit(text[-2000:])
     table(text, marks)
 
 

@@ -72,7 +72,7 @@ void swap_dup(slot_t s) {
     struct slot *slot = slot_at(s);
     ASSERT(slot->refs != 0);
     slot->refs++;
-    ASSERT(slot->refs != 0); /* 2^24 processes */
+    ASSERT(slot->refs != 0); /* 2^23 processes */
     spin_unlock(&swap_lock);
 }
 
@@ -95,6 +95,7 @@ int swap_lookup(slot_t s, struct stall *st, pfn_t *pfn, bool *alone) {
     } else if (slot->frame == NO_PFN || (slot->flags & SLOT_READING)) {
         err = -ESTALL;
     } else {
+        if (slot->flags & SLOT_AHEAD) swap_ahead_used(s);
         *pfn = slot->frame;
         *alone = slot->refs == 1 && frame_of(*pfn)->refs == 1u + (st->held == *pfn);
         frame_hold(*pfn);

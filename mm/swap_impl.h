@@ -25,13 +25,14 @@ enum {
     SLOT_SINGLE = 32, /* could not be read among others: the next time alone */
     SLOT_SHARED = 64, /* a page of a shared object */
     SLOT_LATE = 128,  /* being read, and nobody asks for it any more */
+    SLOT_AHEAD = 256, /* was read ahead, and nobody has asked for it yet */
 };
 #define SLOT_BUSY (SLOT_READING | SLOT_WRITING)
 
 struct slot {
     pfn_t frame; /* NO_PFN: none */
-    uint32_t refs : 24;
-    uint32_t flags : 8;
+    uint32_t refs : 23;
+    uint32_t flags : 9;
 };
 
 struct swap_device {
@@ -85,3 +86,5 @@ void slot_settle(slot_t);
 /* ---- swap_io.c ---- */
 
 void swap_io_init(void);
+/* Somebody asked for a page that was read ahead; swap_lock held. */
+void swap_ahead_used(slot_t);

@@ -10,7 +10,9 @@
  * Requests come from a fixed pool, so that writing a page out takes no memory (page-out would wait for itself).
  * A few are kept for reading: who needs a page does not stand behind those who leave.
  *
- * What was read ahead lies in a ring until it is asked for or AHEAD_MOST others came after it.
+ * What was read ahead lies in a ring until it is asked for or AHEAD_MOST others came after it. How far a fault reads
+ * ahead is learnt: a page more for each that was asked for and for each fault that goes on where another ended, a page less
+ * for each that was not: a program that jumps about soon brings in what it touches and nothing else.
  *
  * LOCKING  swap_lock for the pool, the ring and slots; `waiting` (a mutex) with `moved` for who sleeps until a transfer ends.
  */
@@ -25,6 +27,7 @@
 #define IOS_TO_READ 8   /* that writing leaves alone */
 #define AHEAD       8   /* pages of one reading request */
 #define AHEAD_MOST  128
+#define STREAMS     4
 
 struct swap_write {
     struct backing_request req;
@@ -40,6 +43,8 @@ static unsigned nfree;
 static uint64_t leaving;
 static slot_t ahead[AHEAD_MOST];
 static unsigned ahead_at;
+static unsigned window; /* pages that a fault reads ahead: 0 to AHEAD - 1 */
+static slot_t expected[STREAMS]; /* what comes after what was read lately */
 static struct mutex waiting;
 static struct cond moved;
 static uint64_t ended; /* waiting: transfers, since boot */
@@ -51,6 +56,8 @@ void swap_io_init(void) {
     nfree = IOS;
     leaving = 0;
     ahead_at = 0;
+    window = AHEAD - 1;
+    for (unsigned i = 0; i < STREAMS; i++) expected[i] = 0;
     for (unsigned i = 0; i < AHEAD_MOST; i++) ahead[i] = 0;
     for (unsigned i = 0; i < IOS; i++) {
         ios[i].next = free_ios;
@@ -174,29 +181,48 @@ static void add(struct swap_write *io, slot_t s, pfn_t pfn) {
     swap_count.read++;
 }
 
-/* It need not stay in memory. What is on its way goes when it is there. */
-static void settle_ahead(slot_t s) {
-    if (!slot_exists(s) || slot_at(s)->frame == NO_PFN) return;
-    if (slot_at(s)->flags & SLOT_READING) slot_at(s)->flags |= SLOT_LATE;
+void swap_ahead_used(slot_t s) {
+    slot_at(s)->flags &= ~(unsigned)SLOT_AHEAD;
+    if (window < AHEAD - 1) window++;
+}
+
+/* It need not stay in memory. What is on its way goes when it is there. The slot may be another page's by now, or gone. */
+static void forget_ahead(slot_t s) {
+    if (!slot_exists(s)) return;
+    struct slot *slot = slot_at(s);
+    if ((slot->flags & SLOT_AHEAD) && !(slot->flags & SLOT_BUSY) && window) window--;
+    slot->flags &= ~(unsigned)SLOT_AHEAD;
+    if (slot->frame == NO_PFN) return;
+    if (slot->flags & SLOT_READING) slot->flags |= SLOT_LATE;
     slot_settle(s);
 }
 
 static void remember_ahead(slot_t s) {
-    slot_t old = ahead[ahead_at];
+    forget_ahead(ahead[ahead_at]);
     ahead[ahead_at] = s;
     ahead_at = (ahead_at + 1) % AHEAD_MOST;
+    slot_at(s)->flags |= SLOT_AHEAD;
     swap_count.ahead++;
-    settle_ahead(old);
 }
 
 static pfn_t frame_for(slot_t s) {
     return frame_alloc(slot_at(s)->flags & SLOT_SHARED ? FRAME_SHARED : FRAME_ANON);
 }
 
+/* Does it go on where another reading ended? From now on it is expected to do so after io. */
+static void follow(const struct swap_write *io) {
+    static unsigned at;
+    unsigned i = 0;
+    while (i < STREAMS && expected[i] != io->first) i++;
+    if (i < STREAMS && window < AHEAD - 1) window++;
+    if (i == STREAMS) i = at++ % STREAMS;
+    expected[i] = io->first + io->n;
+}
+
 /* The neighbours, while frames are plenty. */
 static void add_ahead(struct swap_write *io) {
     if (slot_at(io->first)->flags & SLOT_SINGLE) return;
-    for (slot_t s = io->first + 1; io->n < AHEAD && may_read(s) && frame_wanted() == 0; s++) {
+    for (slot_t s = io->first + 1; io->n <= window && may_read(s) && frame_wanted() == 0; s++) {
         if (slot_at(s)->flags & SLOT_SINGLE) return;
         pfn_t pfn = frame_for(s);
         if (pfn == NO_PFN) return;
@@ -227,6 +253,7 @@ static int start(slot_t s, struct stall *st, struct swap_write **out) {
     io->first = s;
     add(io, s, pfn);
     add_ahead(io);
+    follow(io);
     *out = io;
     return 1;
 }
@@ -234,7 +261,7 @@ static int start(slot_t s, struct stall *st, struct swap_write **out) {
 /* Whoever asked dies. The read goes on: its frame is swap's. */
 static int abandon(slot_t s) {
     spin_lock(&swap_lock);
-    settle_ahead(s);
+    forget_ahead(s);
     spin_unlock(&swap_lock);
     return -ENOMEM;
 }
@@ -292,9 +319,8 @@ int swap_read_soon(slot_t s) {
 void swap_drop_ahead(void) {
     spin_lock(&swap_lock);
     for (unsigned i = 0; i < AHEAD_MOST; i++) {
-        slot_t s = ahead[i];
+        forget_ahead(ahead[i]);
         ahead[i] = 0;
-        settle_ahead(s);
     }
     spin_unlock(&swap_lock);
 }
