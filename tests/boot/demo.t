@@ -7,7 +7,7 @@
 
 . "$(dirname "$0")/lib.sh"
 examples=$top/user/examples
-echo 1..12
+echo 1..14
 
 # shown NUMBER NAME PATTERN: the last run said so
 shown() {
@@ -32,3 +32,6 @@ shown 9 'A1: none on memory mapped under MCL_FUTURE' 'mapped afterwards .* 0 fau
 shown 10 'Q1: none on 8 MiB locked by request' 'writing to each of 2048 pages .* 0 faults'
 shown 11 'and nothing else is a surprise' 'Everything was as promised'
 shown 12 'though others'"'"' pages left memory' 'left memory meanwhile [.]* [1-9]'
+"$hf" run --mem 48M --swap 256M --pressure 50% --timeout 300 "$examples/held.c" >"$dir/demo" 2>&1
+shown 13 'L1: of two pieces the locked one stays whole, and takes no major fault' '^locked  *1024 of 1024 pages stayed, 0 major faults'
+shown 14 'L1: the other leaves memory, or some of it' '^not locked .* [1-9][0-9]* major faults'
