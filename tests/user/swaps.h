@@ -82,13 +82,10 @@ UNUSED static void await_requests(uint64_t n) {
     while (knob("debug.port.requests") < n) sched_yield();
 }
 
-/* The same as audit_clean, and says what it found. */
-UNUSED static bool audit_says(void) {
-    char text[512] = "";
-    size_t size = sizeof text - 1;
-    if (audit_clean()) return true;
-    sysctlbyname("debug.audit_text", text, &size, NULL, 0);
-    diag("audit: %s", text);
+/* An audit beside others at work finds what is only on its way; what is broken stays so. */
+UNUSED static bool audit_at_work(void) {
+    for (int i = 0; i < 100; i++)
+        if (audit_clean()) return true;
     return false;
 }
 
