@@ -36,7 +36,7 @@
 static const char *const knobs[] = {
     "vm.stats.free_frames", /* first: see test() */
     "vm.stats.locked", "vm.stats.promised", "vm.stats.pins", "vm.stats.spaces", "vm.stats.regions",
-    "vm.stats.heap_live", "kern.threads", "kern.processes", "kern.files", "vfs.aio.requests",
+    "vm.stats.heap_live", "kern.threads", "kern.processes", "kern.files", "vfs.aio.requests", "vm.swap.free",
 };
 #define KNOBS (sizeof knobs / sizeof knobs[0])
 
