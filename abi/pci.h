@@ -8,9 +8,9 @@
  *      read            4 bytes: how many interrupts have come
  *      mmap            PCI_BAR(n), n = 0 to 5, and an offset into that BAR: registers, MAP_SHARED
  *
- * open is EBUSY while another open file has the function. It turns memory decoding on, and routes MSI-X vector 0, if the
- * function has it, to the file. The last close silences the function (a virtio device is reset, bus mastering goes off), and
- * only then lets go of what dma_pin pinned; its registers go from every mapping (SIGBUS).
+ * open is EBUSY while another open file has the function. It turns memory decoding on, which then stays on, and routes MSI-X
+ * vector 0, if the function has it, to the file. The last close silences the function (a virtio device is reset, bus mastering
+ * goes off), and only then lets go of what dma_pin pinned; its registers go from every mapping (SIGBUS).
  *
  * Of the command register only the bus-master bit can be changed; every other write is EPERM. Registers are mapped
  * uncached. They are not locked by mlockall, not inherited by fork, and mprotect and mremap refuse them. The pages

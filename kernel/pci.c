@@ -12,6 +12,10 @@
  * for that; it stops new transfers, and says nothing of one that is under way. A virtio device is therefore reset
  * as well, which ends when all its transfers have (virtio 1.0, 2.1 and 4.1.4.3).
  *
+ * Its BARs are decoded from boot on and stay so: nobody has them mapped, and switching them off and on moves the machine's
+ * map of physical memory. QEMU's TCG before 8.2 does that under the feet of the other CPUs: their next write to the local
+ * APIC may go to another device, or end QEMU (docs/CAVEATS.md).
+ *
  * LOCKING  none at boot; later the function's lock.
  * MISSING  what a firmware usually does: buses are not numbered, BARs not assigned. Functions that come later (hot plug).
  *          Functions of bridges, and more than PCI_INTERRUPT_LINES functions.
@@ -114,9 +118,11 @@ static void add_function(uint16_t at, void (*add)(struct pci_function *, unsigne
     struct pci_function *f = &functions[nfunctions];
     f->at = at;
     snprintf(f->name, sizeof f->name, "%02x:%02x.%x", at >> 8, at >> 3 & 31, at & 7);
+    uint32_t decoded = get(f, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY; /* by the firmware, which knows whether BARs are assigned */
     set_command(f, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, PCI_COMMAND_INTX_DISABLE);
     find_bars(f);
     find_capabilities(f);
+    set_command(f, 0, decoded);
     mutex_init(&f->lock, "pci");
     waitq_init(&f->events, "pci interrupts");
     SLIST_INIT(&f->pins);
@@ -170,6 +176,6 @@ static void reset_virtio(const struct pci_function *f) {
 void pci_silence(struct pci_function *f) {
     if (f->virtio_status) reset_virtio(f);
     if (f->msix) set(f, f->msix + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_MASKALL);
-    set_command(f, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0);
+    set_command(f, PCI_COMMAND_MASTER, 0);
     (void)get(f, PCI_COMMAND, 2); /* what was posted has arrived when the answer has */
 }
