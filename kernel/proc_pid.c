@@ -3,7 +3,8 @@
  * Copyright (c) The Holdfast authors
  *
  * /proc/PID: one process as Linux shows it (proc(5)): status, stat, statm, limits, comm. maps and smaps
- * are in kernel/proc_maps.c.
+ * are in kernel/proc_maps.c. The number may be a thread's, too, which no listing shows: then the state and
+ * the signals are its own.
  *
  * VmLck is what is charged against RLIMIT_MEMLOCK, VmPin what AIO has pinned (contract B3).
  *
@@ -37,16 +38,16 @@ static const char *state_of(const struct thread *t) {
 }
 
 int proc_look(int pid, struct snapshot *s) {
-    struct thread *t;
     *s = (struct snapshot){0};
     spin_lock(&process_lock);
-    const struct process *p = process_find_locked(pid);
+    const struct thread *t = thread_by_tid_locked(pid);
+    const struct process *p = t ? t->process : process_find_locked(pid);
     if (p) {
+        s->pid = p->pid;
         memcpy(s->name, p->name, sizeof s->name);
         s->state = p->space ? "R (running)" : "Z (zombie)", s->ppid = p->parent ? p->parent->pid : 0;
         s->pgrp = p->pgrp, s->session = p->session;
-        LIST_FOREACH(t, &p->threads, of_process)
-            if (t->tid == pid) s->state = state_of(t), s->blocked = t->sigmask, s->own = t->sigpending->set;
+        if (t) s->state = state_of(t), s->blocked = t->sigmask, s->own = t->sigpending->set;
         s->threads = p->nlisted;
         s->cred = p->cred, s->limits = p->limits;
         s->pending = p->signals.pending.set, s->ignored = set_of_handlers(&p->signals, false);
@@ -92,7 +93,7 @@ static int write_status(struct text *t, int pid) {
     if (err) return err;
     const struct cred *c = &s.cred;
     text_add(t, "Name:\t%s\nState:\t%s\n", s.name, s.state);
-    text_add(t, "Tgid:\t%d\nPid:\t%d\nPPid:\t%d\n", pid, pid, s.ppid);
+    text_add(t, "Tgid:\t%d\nPid:\t%d\nPPid:\t%d\n", s.pid, pid, s.ppid);
     text_add(t, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->euid);
     text_add(t, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->egid);
     if (s.space) write_memory(t, &s);

@@ -147,7 +147,7 @@ static int self(void) {
 
 static bool live(int pid) {
     spin_lock(&process_lock);
-    bool is = process_find_locked(pid);
+    bool is = process_find_locked(pid) || thread_by_tid_locked(pid);
     spin_unlock(&process_lock);
     return is;
 }

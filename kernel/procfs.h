@@ -27,11 +27,11 @@ int proc_write_swaps(struct text *, int pid);
 int proc_write_maps(struct text *, int pid);
 int proc_write_smaps(struct text *, int pid);
 
-/* A process at one moment. */
+/* A process, or one of its threads, at one moment. */
 struct snapshot {
     char name[PROCESS_NAME];
-    const char *state;          /* of its first thread, as Linux calls it */
-    int ppid, pgrp, session;
+    const char *state;          /* of the thread, as Linux calls it; of the first, if the process was asked for */
+    int pid, ppid, pgrp, session;
     unsigned threads;
     struct cred cred;
     struct limits limits;
@@ -43,7 +43,7 @@ struct snapshot {
 };
 
 
-/* 0 or -ESRCH. What it holds goes with proc_done. */
+/* By the process's number or a thread's: 0 or -ESRCH. What it holds goes with proc_done. */
 int proc_look(int pid, struct snapshot *);
 void proc_done(struct snapshot *);
 

@@ -194,12 +194,17 @@ static void *asks_on(void *arg) {
     return NULL;
 }
 
+/* Goes when a request of its own is in a worker's hand, kept there until then: else it is gone before one is. */
 static void *leaves(void *arg) {
+    EXPECT(await_knob("vfs.aio.active", 1));
+    hold(GO);
     for (long i = 0; i < (long)arg; i++) sched_yield();
-    _exit(3);
+    _exit(wrong ? 4 : 3);
 }
 
 static void ends(void *arg) {
+    wrong = 0;
+    hold(FREEZE);
     both(asks_on, leaves, arg);
 }
 
@@ -209,7 +214,7 @@ static void race_exit(void) {
         arm("all", 0);
         arm("aio_exit", 2);
         arm(where[i], 3);
-        int status = as_root(ends, (void *)(1 + 4 * i));
+        int status = as_root(ends, (void *)(4 * i));
         EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 3);
         EXPECT(knob_change("vfs.aio.requests", 0) == 0);
     }

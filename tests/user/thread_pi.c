@@ -117,8 +117,10 @@ static void owner_dies(void) {
     word = stage = 0;
     raw_begin(&owner, die_with_it, NULL);
     while (!stage) sched_yield();
-    for (long i = 0; i < 3; i++) raw_begin(&t[i], wait_for_it, (void *)i);
-    for (int i = 0; i < 200; i++) sched_yield();
+    for (long i = 0; i < 3; i++) {
+        raw_begin(&t[i], wait_for_it, (void *)i);
+        await_state(t[i].born, "S");
+    }
     raw_post(&stage, 2);
     for (int i = 0; i < 3; i++) raw_join(&t[i]);
     raw_join(&owner);
