@@ -196,8 +196,7 @@ static int place_anywhere(struct space *s, vaddr_t hint, uint64_t len, struct re
         if (proto->start && range_try(&s->ranges, hold, proto->start, proto->end)) return 0;
         rw_unlock(&s->lock);
         if (!proto->start) return -ENOMEM;
-        range_lock(&s->ranges, hold, proto->start, proto->end); /* wait for whoever has it, and look again */
-        range_unlock(&s->ranges, hold);
+        range_wait(&s->ranges, proto->start, proto->end); /* and look again */
     }
 }
 

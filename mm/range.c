@@ -22,11 +22,16 @@ void range_init(struct range_locks *rl) {
     rl->hook_arg = NULL;
 }
 
+/* Does anyone from o on, to the oldest, overlap [start, end)? */
+static bool overlaps(const struct range_hold *o, vaddr_t start, vaddr_t end) {
+    for (; o; o = LIST_NEXT(o, link))
+        if (o->start < end && start < o->end) return true;
+    return false;
+}
+
 /* Does anyone older than h overlap it? */
 static bool blocked(const struct range_hold *h) {
-    for (const struct range_hold *o = LIST_NEXT(h, link); o; o = LIST_NEXT(o, link))
-        if (o->start < h->end && h->start < o->end) return true;
-    return false;
+    return overlaps(LIST_NEXT(h, link), h->start, h->end);
 }
 
 static void enter(struct range_locks *rl, struct range_hold *h, vaddr_t start, vaddr_t end) {
@@ -53,6 +58,16 @@ bool range_try(struct range_locks *rl, struct range_hold *h, vaddr_t start, vadd
     if (!h->held) LIST_REMOVE(h, link);
     mutex_unlock(&rl->mutex);
     return h->held;
+}
+
+void range_wait(struct range_locks *rl, vaddr_t start, vaddr_t end) {
+    lock_may_wait("range");
+    race_point(RACE_RANGE);
+    mutex_lock(&rl->mutex);
+    rl->waiting++;
+    while (overlaps(LIST_FIRST(&rl->holds), start, end)) cond_wait(&rl->released, &rl->mutex);
+    rl->waiting--;
+    mutex_unlock(&rl->mutex);
 }
 
 void range_unlock(struct range_locks *rl, struct range_hold *h) {

@@ -12,6 +12,10 @@
  * A thread that holds a range takes another by range_try alone (mremap, of two places). Waiters are served in
  * order where they overlap.
  *
+ * Who has found a place by looking, and then finds its range taken, waits for nothing to be there (range_wait) and
+ * looks again. It must not queue for the range meanwhile, only to let it go: two that do so each find the other
+ * queued when they have looked again, and neither ever gets on.
+ *
  * LOCKING  range_locks.mutex inside; taken before space.lock, never while holding it, except range_try.
  */
 #pragma once
@@ -41,5 +45,7 @@ void range_init(struct range_locks *);
 void range_lock(struct range_locks *, struct range_hold *, vaddr_t start, vaddr_t end);
 /* The same without waiting: false when it would. */
 bool range_try(struct range_locks *, struct range_hold *, vaddr_t start, vaddr_t end);
+/* Sleeps until nobody has part of [start, end), or waits for it. The caller has it no more than before. */
+void range_wait(struct range_locks *, vaddr_t start, vaddr_t end);
 void range_unlock(struct range_locks *, struct range_hold *);
 bool range_idle(struct range_locks *); /* nobody holds or waits */

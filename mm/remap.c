@@ -162,8 +162,7 @@ static int hold_both(struct space *s, struct move *m, bool fixed) NOT_ANALYSED {
         rw_unlock(&s->lock);
         range_unlock(&s->ranges, &m->from);
         if (err) return err;
-        range_lock(&s->ranges, &m->to, m->new, m->new + m->new_len); /* wait for whoever has it, and look again */
-        range_unlock(&s->ranges, &m->to);
+        range_wait(&s->ranges, m->new, m->new + m->new_len); /* and look again */
     }
 }
 

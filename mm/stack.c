@@ -77,8 +77,7 @@ static int grow_stack(struct space *s, vaddr_t va) {
     vaddr_t end = r->start;
     if (!range_try(&s->ranges, &hold, va, end)) { /* somebody is at work there: let them finish, then look again */
         rw_unlock(&s->lock);
-        range_lock(&s->ranges, &hold, va, end);
-        range_unlock(&s->ranges, &hold);
+        range_wait(&s->ranges, va, end);
         return 0;
     }
     struct region piece = *r;

@@ -74,6 +74,29 @@ static void test_order(void) {
     range_unlock(&rl, &third);
 }
 
+/* Who waits to look again is in nobody's way, and has nothing afterwards. */
+static bool third_was_let;
+static void release_and_try(void) {
+    range_unlock(&rl, &first);
+    third_was_let = range_try(&rl, &third, AT(15), AT(16));
+    if (third_was_let) range_unlock(&rl, &third);
+}
+
+static void test_look_again(void) {
+    sync_waits = 0;
+    range_wait(&rl, AT(10), AT(20));
+    is_int(sync_waits, 0, "nobody there: nothing to wait for");
+    range_lock(&rl, &first, AT(10), AT(20));
+    range_wait(&rl, AT(20), AT(30));
+    is_int(sync_waits, 0, "X5: nor for a disjoint range");
+    sync_other_thread = release_and_try;
+    range_wait(&rl, AT(15), AT(25));
+    is_int(sync_waits, 1, "a range that is held is waited for");
+    ok(third_was_let, "another gets it, while somebody waits to look again");
+    ok(range_idle(&rl), "who has waited so has nothing");
+    sync_other_thread = NULL;
+}
+
 static void test_hook(void) {
     rl.hook = count_hook;
     rl.hook_arg = &hooked;
@@ -96,6 +119,7 @@ int main(void) {
     test_try();
     test_wait();
     test_order();
+    test_look_again();
     test_hook();
     panics(misuse, &deadlock, "no other thread", "a thread that waits for itself is a deadlock");
     panics(misuse, &twice, "assertion failed", "releasing twice panics");
