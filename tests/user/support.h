@@ -152,7 +152,8 @@ UNUSED static long proc_number(const char *file, const char *name) {
     return -1;
 }
 
-/* Yields until a thread, or the first one of a process, is in one of these states: S asleep where a signal may break in, D elsewhere. */
+/* Yields until a thread, or the first one of a process, is in one of these states: S asleep where a signal may break in, D
+ * elsewhere. */
 UNUSED static void await_state(pid_t pid, const char *states) {
     char file[32], text[256];
     snprintf(file, sizeof file, "/proc/%d/status", (int)pid);
