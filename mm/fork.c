@@ -33,7 +33,6 @@
 struct fork {
     struct space *parent, *child;
     struct flush flush;  /* the parent's entries that lost the right to write */
-    struct stall *stall;
     uint64_t spare;      /* frames to wait for beside the copies: for others, who take them meanwhile, and for structures */
 };
 
@@ -63,11 +62,9 @@ static uint64_t copies_in(const struct space *parent) {
     return n;
 }
 
-/* With so many frames the fork can begin again; its tables were taken from what was free, and will be. */
-static int lacks_frames(struct fork *k, const struct region *r) {
-    if (!(r->flags & REGION_PROMISED)) frame_uncommit(1);
-    k->stall->frames = copies_in(k->parent) + k->child->tables_promised + k->spare;
-    return -ESTALL;
+/* With so many frames the fork can begin again: its tables, too, were taken from what was free, and will be. */
+static uint64_t frames_to_begin(const struct fork *k) {
+    return copies_in(k->parent) + k->child->tables_promised + k->child->tables_wanted + k->spare;
 }
 
 /* One page of a private region: the child's entry for it. -ENOMEM for MAP_NORESERVE alone. */
@@ -81,7 +78,8 @@ static int copy_entry(struct fork *k, const struct region *r, vaddr_t va, pte_t 
     if (anon && !(r->flags & REGION_PROMISED) && frame_commit(1)) return -ENOMEM;
     if (anon && copies_now(r, pfn)) {
         pfn_t copy = frame_alloc(FRAME_ANON);
-        if (copy == NO_PFN) return lacks_frames(k, r);
+        if (copy == NO_PFN && !(r->flags & REGION_PROMISED)) frame_uncommit(1);
+        if (copy == NO_PFN) return -ESTALL;
         memcpy(frame_addr(copy), frame_addr(pfn), PAGE_SIZE);
         pmap_set(to, child_slot, (e & ~PTE_FRAME) | ((pte_t)copy << PAGE_SHIFT));
         return 0;
@@ -157,7 +155,7 @@ static int copy_one(struct fork *k, const struct region *r) NOT_ANALYSED {
 }
 
 static int fork_once(struct space *parent, struct space **child, struct stall *st, uint64_t spare) {
-    struct fork k = {.parent = parent, .child = space_create(&parent->limits), .stall = st, .spare = spare};
+    struct fork k = {.parent = parent, .child = space_create(&parent->limits), .spare = spare};
     int err = 0;
     if (!k.child) return -ENOMEM;
     flush_begin(&k.flush, &parent->pmap);
@@ -168,6 +166,7 @@ static int fork_once(struct space *parent, struct space **child, struct stall *s
     k.child->break_end = parent->break_end;
     k.child->stack_top = parent->stack_top;
     space_merge_range(k.child, WHOLE_SPACE);
+    if (err == -ESTALL) st->frames = frames_to_begin(&k);
     rw_unlock(&k.child->lock);
     flush_finish(&k.flush);
     rw_unlock(&parent->lock);

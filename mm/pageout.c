@@ -234,6 +234,7 @@ bool stalled(int *err, struct stall *st) {
     if (*err != -ESTALL) return false;
     uint64_t frames = st->frames;
     uint32_t slot = st->slot;
+    ASSERT(frames || slot); /* or the caller comes again at once, and for ever */
     race_point(RACE_STALL);
     if (slot) stall_end(st); /* a frame that was read is kept for as long as another is waited for: a copy takes both */
     st->frames = st->slot = 0;

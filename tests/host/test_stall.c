@@ -1,0 +1,99 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Calls that want more frames than are free just now, on a machine of 8 MiB with swap: they wait for as many as it takes, no
+ * more, and then get through.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "mm/space.h"
+#include "mm/swap.h"
+#include "tests/host/disk.h"
+
+#define DISK_PAGES 8192
+#define RW (PROT_READ | PROT_WRITE)
+
+static struct disk disk;
+static struct baseline base;
+static struct space *s, *filler, *child;
+
+static void put(struct space *to, vaddr_t va, uint64_t value) {
+    int err = host_write(to, va, &value, sizeof(value));
+    if (err) host_die("a write to %#lx: error %d", va, -err);
+}
+
+static uint64_t get(struct space *from, vaddr_t va) {
+    uint64_t value = 0;
+    int err = host_read(from, va, &value, sizeof(value));
+    if (err) host_die("a read from %#lx: error %d", va, -err);
+    return value;
+}
+
+static void fill(struct space *to, vaddr_t va, uint64_t pages, uint64_t key) {
+    for (uint64_t i = 0; i < pages; i++) put(to, va + i * PAGE_SIZE, key + i);
+}
+
+static uint64_t wrong(struct space *from, vaddr_t va, uint64_t pages, uint64_t key) {
+    uint64_t n = 0;
+    for (uint64_t i = 0; i < pages; i++) n += get(from, va + i * PAGE_SIZE) != key + i;
+    return n;
+}
+
+static struct pageout_stats pageout(void) {
+    struct pageout_stats p;
+    pageout_get_stats(&p);
+    return p;
+}
+
+static void begin(void) {
+    base = baseline_now();
+    s = space_new();
+    filler = space_new();
+    child = NULL;
+}
+
+static void end(const char *what) {
+    audit_ok(what);
+    if (child) space_end(child);
+    space_end(s);
+    space_end(filler);
+    disk_serve_all(&disk);
+    baseline_ok(&base, what);
+}
+
+/* So many frames are free for pages; the rest is the filler's, which may be evicted. */
+static void leave_free(uint64_t n) {
+    uint64_t room = base.free;
+    while (room && !frame_room(room)) room--;
+    if (room <= n) host_die("%lu frames are free, not %lu", room, n);
+    fill(filler, (vaddr_t)map_anon(filler, room - n, RW, 0), room - n, 5000);
+    while (frame_room(n + 1)) fill(filler, (vaddr_t)map_anon(filler, 1, RW, 0), 1, 5000);
+}
+
+/* ---- fork ---- */
+
+/* The tables that the child is promised are more than are free. */
+static void test_fork_tables(void) {
+    begin();
+    uint64_t tables = 200;
+    vaddr_t va = (vaddr_t)map_anon(s, tables * 512, RW, MAP_NORESERVE);
+    fill(s, va, 3, 1);
+    leave_free(100);
+    uint64_t stalls = pageout().stalls;
+    is_int(space_fork(s, &child), 0, "a fork that lacks frames for its page tables waits for them");
+    ok(pageout().stalls > stalls, "it did wait");
+    is_int((long)wrong(child, va, 3, 1), 0, "and gives a child what it is to have");
+    end("fork of many page tables");
+}
+
+int main(int argc, char **argv) {
+    plan(6);
+    mm_start(8);
+    disk_make(&disk, DISK_PAGES, seed_of(argc, argv));
+    disk_attend(&disk);
+    is_int(swap_on(&disk.backing, 0), 0, "swap is on");
+    test_fork_tables();
+    return done_testing();
+}
