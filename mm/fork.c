@@ -52,14 +52,14 @@ static int copy_swapped(struct fork *k, const struct region *r, pte_t e, pte_t *
     return 0;
 }
 
-/* Pages that the child may have to get copies of. */
+/* Pages that the child may have to get copies of: of those that are there, however much is locked on fault. */
 static uint64_t copies_in(const struct space *parent) {
     uint64_t n = parent->pinned;
     for (const struct region *r = region_from(&parent->regions, 0); r; r = region_next(r)) {
         bool passed = r->flags & (REGION_SHARED | REGION_DEVICE | REGION_DONTFORK | REGION_WIPEONFORK);
         if (!passed && is_locked(r) && (r->prot & PROT_WRITE)) n += region_pages(r);
     }
-    return n;
+    return n < parent->pmap.resident ? n : parent->pmap.resident;
 }
 
 /* With so many frames the fork can begin again: its tables, too, were taken from what was free, and will be. */

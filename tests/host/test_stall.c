@@ -88,12 +88,29 @@ static void test_fork_tables(void) {
     end("fork of many page tables");
 }
 
+/* Most of memory is locked on fault, and little of it is there. */
+static void test_fork_on_fault(void) {
+    begin();
+    uint64_t pages = base.free * 6 / 10, there = 60;
+    vaddr_t va = (vaddr_t)map_anon(s, pages, RW, 0);
+    is_int(space_lock(s, va, pages * PAGE_SIZE, true), 0, "more than half of memory is locked on fault");
+    fill(s, va, there, 300);
+    leave_free(20);
+    uint64_t stalls = pageout().stalls;
+    is_int(space_fork(s, &child), 0, "A8: a fork waits for copies of the pages that are there, and of no others");
+    ok(pageout().stalls > stalls, "it did wait");
+    is_int(resident(s, va, pages), (long)there, "L14: those stay");
+    is_int((long)wrong(child, va, there, 300), 0, "and the child has the same");
+    end("fork of a lock on fault");
+}
+
 int main(int argc, char **argv) {
-    plan(6);
+    plan(13);
     mm_start(8);
     disk_make(&disk, DISK_PAGES, seed_of(argc, argv));
     disk_attend(&disk);
     is_int(swap_on(&disk.backing, 0), 0, "swap is on");
     test_fork_tables();
+    test_fork_on_fault();
     return done_testing();
 }
