@@ -186,11 +186,22 @@ static pfn_t take(enum frame_state state, unsigned order) {
 }
 
 pfn_t frame_alloc(enum frame_state state) {
-    if ((state == FRAME_KERNEL || state == FRAME_CACHE) && inject(INJECT_FRAME)) return NO_PFN;
+    ASSERT(state != FRAME_CACHE);
+    if (state == FRAME_KERNEL && inject(INJECT_FRAME)) return NO_PFN;
     pfn_t pfn = take(state, 0);
     if (pfn == NO_PFN && (state == FRAME_TABLE || (is_committed(state) && backing == 0)))
         panic("a promised frame is not there: %lu promised, %lu committed, %lu free", promised, committed, count[FRAME_FREE]);
     return pfn;
+}
+
+int frame_alloc_clean(pfn_t *pfn) {
+    if (inject(INJECT_FRAME)) return -ENOMEM;
+    spin_lock(&frame_lock);
+    int err = !fits(1, kernel_reserve) ? -ENOMEM : !may_take(FRAME_CACHE, 1, 0) ? -ESTALL : 0;
+    if (!err) *pfn = give_locked(FRAME_CACHE, 0);
+    spin_unlock(&frame_lock);
+    if (!err) MACHINE_FRAME_GIVEN(*pfn, 0);
+    return err;
 }
 
 unsigned frame_alloc_batch(enum frame_state state, pfn_t *pfn, unsigned n) {

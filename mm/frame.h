@@ -76,11 +76,13 @@ static inline pfn_t frame_number(const void *addr) {
  * One frame with one reference, its bytes unspecified (frame_alloc) or zero (frame_alloc_zero). NO_PFN:
  *   FRAME_TABLE           never; panics if promises were not kept
  *   FRAME_ANON, _SHARED   none is free just now; never without swap, as long as the page was committed
- *   others                only what is promised or committed is left (FRAME_CACHE: and the kernel's share), or
- *                         INJECT_FRAME says so
+ *   FRAME_KERNEL          only what is promised or committed is left, or INJECT_FRAME says so
  */
 pfn_t frame_alloc(enum frame_state);
 pfn_t frame_alloc_zero(enum frame_state);
+/* FRAME_CACHE: 0; -ESTALL, none is free just now; -ENOMEM, only what is promised or committed and the kernel's share is left, or
+ * INJECT_FRAME says so. */
+int frame_alloc_clean(pfn_t *);
 /* Up to n of them, ANON or SHARED, under one hold of the lock: how many; fewer only when no more are free just now. */
 unsigned frame_alloc_batch(enum frame_state, pfn_t *, unsigned n);
 /* 2^order contiguous frames as one block (FRAME_KERNEL alone); the first carries the count. NO_PFN when there is none. */

@@ -159,15 +159,19 @@ void object_drop(struct object *o) {
 
 /* ---- pages ---- */
 
-/* A frame with the page's contents: shared memory starts as zeroes, a file's page is copied. */
-static pfn_t make_page(const struct object *o, uint64_t page) {
-    if (o->kind == OBJECT_SHARED) return frame_alloc_zero(FRAME_SHARED);
-    pfn_t pfn = frame_alloc(FRAME_CACHE);
-    if (pfn == NO_PFN) return pfn;
+/* A frame with the page's contents: shared memory starts as zeroes, and waits if need be, since it was promised; a file's page
+ * is copied. */
+static int make_page(const struct object *o, uint64_t page, pfn_t *pfn) {
+    if (o->kind == OBJECT_SHARED) {
+        *pfn = frame_alloc_zero(FRAME_SHARED);
+        return *pfn == NO_PFN ? -ESTALL : 0;
+    }
+    int err = frame_alloc_clean(pfn);
+    if (err) return err;
     uint64_t at = page << PAGE_SHIFT, n = o->size - at < PAGE_SIZE ? o->size - at : PAGE_SIZE;
-    memcpy(frame_addr(pfn), o->data + at, n);
-    memset((char *)frame_addr(pfn) + n, 0, PAGE_SIZE - n);
-    return pfn;
+    memcpy(frame_addr(*pfn), o->data + at, n);
+    memset((char *)frame_addr(*pfn) + n, 0, PAGE_SIZE - n);
+    return 0;
 }
 
 /* A page that is in swap, or on its way there or back. */
@@ -185,12 +189,10 @@ static int take_back(struct object *o, pfn_t *entry, struct stall *st) {
 
 /* A page that is nowhere yet. */
 static int bring_in(struct object *o, uint64_t page, pfn_t *entry, struct stall *st) {
-    pfn_t pfn = make_page(o, page);
-    if (pfn == NO_PFN && frame_room(1)) return -ENOMEM; /* not for want of a free frame */
-    if (pfn == NO_PFN) {
-        st->frames = 1;
-        return -ESTALL;
-    }
+    pfn_t pfn;
+    int err = make_page(o, page, &pfn);
+    if (err == -ESTALL) st->frames = 1;
+    if (err) return err;
     *entry = pfn;
     o->resident++;
     return 0;
