@@ -7,8 +7,8 @@
  *
  *   debug.audit                     N    reading runs the auditor (I1-I6): 0 all holds, 1 something is broken
  *   debug.audit_text                T    the same: "ok", or what is broken
- *   debug.inject.frame .heap .reserve
- *                                   N w  n: the caller's n-th such allocation from now fails; reads as what is left
+ *   debug.inject.frame .heap .reserve .stall
+ *                                   N w  n: the caller's n-th such allocation from now fails (has to wait); reads as what is left
  *   debug.inject.slot .swap_write .swap_read
  *                                   N w  the same for whoever does it: a slot to page out to; a transfer, as if the device failed
  *   debug.evict                     N w  writing 1 evicts all that may be evicted; reads as the pages that went so, since boot
@@ -98,6 +98,7 @@ static void audit_text(char *to, size_t size) {
 INJECTION(frame, INJECT_FRAME)
 INJECTION(heap, INJECT_HEAP)
 INJECTION(reserve, INJECT_RESERVE)
+INJECTION(stall, INJECT_STALL)
 INJECTION(slot, INJECT_SLOT)
 INJECTION(swap_write, INJECT_SWAP_WRITE)
 INJECTION(swap_read, INJECT_SWAP_READ)
@@ -146,6 +147,7 @@ const struct knob knobs_debug[] = {
     {"debug.inject.frame", NW(get_inject_frame, set_inject_frame)},
     {"debug.inject.heap", NW(get_inject_heap, set_inject_heap)},
     {"debug.inject.reserve", NW(get_inject_reserve, set_inject_reserve)},
+    {"debug.inject.stall", NW(get_inject_stall, set_inject_stall)},
     {"debug.inject.slot", NW(get_inject_slot, set_inject_slot)},
     {"debug.inject.swap_write", NW(get_inject_swap_write, set_inject_swap_write)},
     {"debug.inject.swap_read", NW(get_inject_swap_read, set_inject_swap_read)},

@@ -185,9 +185,15 @@ static pfn_t take(enum frame_state state, unsigned order) {
     return pfn;
 }
 
+/* What may have to wait waits, by order. Without swap nothing does. */
+static bool must_wait(void) {
+    return __atomic_load_n(&backing, __ATOMIC_RELAXED) && inject(INJECT_STALL);
+}
+
 pfn_t frame_alloc(enum frame_state state) {
     ASSERT(state != FRAME_CACHE);
     if (state == FRAME_KERNEL && inject(INJECT_FRAME)) return NO_PFN;
+    if (is_committed(state) && must_wait()) return NO_PFN;
     pfn_t pfn = take(state, 0);
     if (pfn == NO_PFN && (state == FRAME_TABLE || (is_committed(state) && backing == 0)))
         panic("a promised frame is not there: %lu promised, %lu committed, %lu free", promised, committed, count[FRAME_FREE]);
@@ -196,8 +202,9 @@ pfn_t frame_alloc(enum frame_state state) {
 
 int frame_alloc_clean(pfn_t *pfn) {
     if (inject(INJECT_FRAME)) return -ENOMEM;
+    bool waits = must_wait();
     spin_lock(&frame_lock);
-    int err = !fits(1, kernel_reserve) ? -ENOMEM : !may_take(FRAME_CACHE, 1, 0) ? -ESTALL : 0;
+    int err = !fits(1, kernel_reserve) ? -ENOMEM : waits || !may_take(FRAME_CACHE, 1, 0) ? -ESTALL : 0;
     if (!err) *pfn = give_locked(FRAME_CACHE, 0);
     spin_unlock(&frame_lock);
     if (!err) MACHINE_FRAME_GIVEN(*pfn, 0);
@@ -208,7 +215,7 @@ unsigned frame_alloc_batch(enum frame_state state, pfn_t *pfn, unsigned n) {
     unsigned got = 0;
     ASSERT(is_committed(state));
     spin_lock(&frame_lock);
-    while (got < n && may_take(state, 1, 0)) pfn[got++] = give_locked(state, 0);
+    while (got < n && !must_wait() && may_take(state, 1, 0)) pfn[got++] = give_locked(state, 0);
     spin_unlock(&frame_lock);
     for (unsigned i = 0; i < got; i++) MACHINE_FRAME_GIVEN(pfn[i], 0);
     return got;
@@ -314,7 +321,8 @@ int frame_promise(uint64_t n) {
     if (inject(INJECT_RESERVE)) return -ENOMEM;
     spin_lock(&frame_lock);
     int err = fits(n, kernel_reserve) && leaves_room(n, locked, kernel_reserve) ? 0 : -ENOMEM;
-    if (!err && n + outstanding() + (current_is_pager() ? 0 : PAGER_SHARE) > count[FRAME_FREE] && backing) err = -ESTALL;
+    bool short_of = n + outstanding() + (current_is_pager() ? 0 : PAGER_SHARE) > count[FRAME_FREE] && backing;
+    if (!err && (short_of || must_wait())) err = -ESTALL;
     if (!err) promised += n;
     spin_unlock(&frame_lock);
     return err;

@@ -6,8 +6,11 @@
  *
  * A call that fails must say so with an errno that the contract allows it, and leave locks, charges,
  * mappings and contents as they were (L4, A3, A6, A8). The audit after each; the baseline at the end.
+ *
+ * Then with swap, where a frame may have to be waited for: a call of which the n-th has to wait succeeds all the same. Once with
+ * all pages in memory, and once with those that may leave it in swap.
  */
-#include "tests/host/support.h"
+#include "tests/host/disk.h"
 
 #include <asm/errno.h>
 #include <string.h>
@@ -25,6 +28,8 @@ static char file_bytes[4 * PAGE_SIZE];
 static struct object *file, *memory;
 static struct space *s, *child;
 static struct pinned pins;
+static struct disk disk;
+static bool swapping, cold; /* there is swap; and before each call all that may be is in it */
 
 static void build(void) {
     s = space_new();
@@ -105,6 +110,15 @@ static long touch_single(void) { return poke(s, A + P(12), 1); }
 static long touch_file(void) { return peek(s, A + P(31)) < 0 ? -ENOMEM : 0; }
 static long pin_some(void) { return space_pin(s, A + P(1), P(4), true, &pins); }
 static long resize(void) { return object_resize(memory, P(3000)); }
+static long write_object(void) {
+    char bytes[100] = {5};
+    return object_write(memory, P(3) - 50, bytes, 100) == 100 ? 0 : -ENOMEM;
+}
+static long populate(void) { return space_advise(s, A, P(8), MADV_POPULATE_WRITE); }
+static long fork_and_write(void) {
+    long err = space_fork(s, &child);
+    return err ? err : poke(child, A + P(1), 9);
+}
 static long peek_file(void) {
     char byte;
     return space_peek(s, &byte, A + P(33), 1);
@@ -148,6 +162,9 @@ static const struct {
     {"a pin", pin_some, -ENOMEM, false},
     {"ftruncate", resize, -ENOMEM, false},
     {"a peek", peek_file, -ENOMEM, false},
+    {"a write to shared memory", write_object, 0, true},
+    {"MADV_POPULATE_WRITE", populate, 0, true},
+    {"fork and a copy on write", fork_and_write, -ENOMEM, false},
 };
 
 /* All that a failed call must leave alone. */
@@ -160,7 +177,7 @@ struct snapshot {
 static struct snapshot look(void) {
     struct snapshot n = {0};
     space_get_stats(s, &n.st);
-    n.st.resident = n.st.tables = n.st.minor_faults = n.st.regions = 0; /* a failed call may have brought pages in */
+    n.st.resident = n.st.swapped = n.st.tables = n.st.minor_faults = n.st.major_faults = n.st.regions = 0; /* a failed call may have brought pages in */
     for (unsigned i = 0; i < sizeof(n.map); i++) {
         struct region_info r;
         bool there = space_region_at(s, A + P(i), &r) && r.start <= A + P(i);
@@ -175,13 +192,14 @@ static struct snapshot look(void) {
 static bool try_one(unsigned i, enum inject_site site, unsigned n, const char **bad) {
     build();
     struct snapshot before = look();
+    if (cold) pageout_everything();
     inject_arm(site, n);
     long result = calls[i].call();
     bool fired = inject_left(site) == 0;
     inject_arm(site, 0);
     if (fired && result) {
         struct snapshot after = look();
-        if (calls[i].sure) *bad = "failed, and must not";
+        if (calls[i].sure || swapping) *bad = "failed, and must not";
         else if (result != calls[i].error && result != -ENOMEM && result != -EAGAIN) *bad = "failed with another errno";
         else if (memcmp(&before, &after, sizeof(before)) != 0) *bad = "failed, and something had changed";
     } else if (result) {
@@ -190,24 +208,44 @@ static bool try_one(unsigned i, enum inject_site site, unsigned n, const char **
     const char *error = audit_error();
     if (error) diag("%s", error), *bad = "the audit";
     tear_down();
+    disk_serve_all(&disk);
     return fired;
 }
 
+/* How often it failed, or waited. */
+static unsigned test_site(unsigned i, enum inject_site site) {
+    static const char *const sites[] = {"frame failures", "heap failures", "reserve failures", "stalls"};
+    const char *bad = NULL;
+    unsigned n = 1;
+    while (!bad && n < 200 && try_one(i, site, n, &bad)) n++;
+    ok(!bad && n < 200, "%s: each of %u %s%s", calls[i].name, n - 1, sites[site], cold ? ", with pages in swap" : "");
+    if (bad) diag("number %u: %s", n, bad);
+    return n - 1;
+}
+
 static void test_call(unsigned i) {
-    static const char *const sites[] = {"frame", "heap", "reserve"};
     struct baseline base = baseline_now();
-    for (int site = 0; site < INJECT_SYSTEM; site++) {
-        const char *bad = NULL;
-        unsigned n = 1;
-        while (!bad && n < 200 && try_one(i, site, n, &bad)) n++;
-        ok(!bad && n < 200, "%s: each of %u %s failures", calls[i].name, n - 1, sites[site]);
-        if (bad) diag("failure %u: %s", n, bad);
-    }
+    for (int site = 0; site < INJECT_STALL; site++) test_site(i, site);
     ok(baseline_same(&base), "I8: %s: the baseline is back", calls[i].name);
+}
+
+static void test_stalls(bool in_swap) {
+    unsigned stalls = 0;
+    struct baseline base = baseline_now();
+    cold = in_swap;
+    for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) stalls += test_site(i, INJECT_STALL);
+    ok(stalls > 30, "%u times a call had to wait", stalls);
+    baseline_ok(&base, "after the stalls");
 }
 
 int main(void) {
     mm_start(64);
     for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) test_call(i);
+    disk_make(&disk, 4096, 1);
+    disk_attend(&disk);
+    swapping = swap_on(&disk.backing, 0) == 0;
+    ok(swapping, "swap is on");
+    test_stalls(false);
+    test_stalls(true);
     return done_testing();
 }
