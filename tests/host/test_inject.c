@@ -177,7 +177,8 @@ struct snapshot {
 static struct snapshot look(void) {
     struct snapshot n = {0};
     space_get_stats(s, &n.st);
-    n.st.resident = n.st.swapped = n.st.tables = n.st.minor_faults = n.st.major_faults = n.st.regions = 0; /* a failed call may have brought pages in */
+    n.st.resident = n.st.swapped = n.st.tables = n.st.regions = 0; /* a failed call may have brought pages in */
+    n.st.minor_faults = n.st.major_faults = 0;
     for (unsigned i = 0; i < sizeof(n.map); i++) {
         struct region_info r;
         bool there = space_region_at(s, A + P(i), &r) && r.start <= A + P(i);
