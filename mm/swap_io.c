@@ -187,14 +187,18 @@ void swap_ahead_used(slot_t s) {
 }
 
 /* It need not stay in memory. What is on its way goes when it is there. The slot may be another page's by now, or gone. */
-static void forget_ahead(slot_t s) {
-    if (!slot_exists(s)) return;
-    struct slot *slot = slot_at(s);
-    if ((slot->flags & SLOT_AHEAD) && !(slot->flags & SLOT_BUSY) && window) window--;
-    slot->flags &= ~(unsigned)SLOT_AHEAD;
-    if (slot->frame == NO_PFN) return;
-    if (slot->flags & SLOT_READING) slot->flags |= SLOT_LATE;
+static void let_go(slot_t s) {
+    if (!slot_exists(s) || slot_at(s)->frame == NO_PFN) return;
+    if (slot_at(s)->flags & SLOT_READING) slot_at(s)->flags |= SLOT_LATE;
     slot_settle(s);
+}
+
+/* Unless somebody has asked for it. */
+static void forget_ahead(slot_t s) {
+    if (!slot_exists(s) || !(slot_at(s)->flags & SLOT_AHEAD)) return;
+    if (!(slot_at(s)->flags & SLOT_BUSY) && window) window--;
+    slot_at(s)->flags &= ~(unsigned)SLOT_AHEAD;
+    let_go(s);
 }
 
 static void remember_ahead(slot_t s) {
@@ -236,6 +240,7 @@ static void add_ahead(struct swap_write *io) {
 static int start(slot_t s, struct stall *st, struct swap_write **out) {
     struct slot *slot = slot_at(s);
     slot->flags &= ~(unsigned)SLOT_LATE;
+    if (slot->flags & SLOT_AHEAD) swap_ahead_used(s); /* and page-out does not let go what is waited for */
     if (slot->flags & SLOT_READING) return 1;
     if (slot->frame != NO_PFN) {
         frame_hold(slot->frame);
@@ -261,7 +266,7 @@ static int start(slot_t s, struct stall *st, struct swap_write **out) {
 /* Whoever asked dies. The read goes on: its frame is swap's. */
 static int abandon(slot_t s) {
     spin_lock(&swap_lock);
-    forget_ahead(s);
+    let_go(s);
     spin_unlock(&swap_lock);
     return -ENOMEM;
 }

@@ -104,13 +104,42 @@ static void test_fork_on_fault(void) {
     end("fork of a lock on fault");
 }
 
+/* ---- a page from swap ---- */
+
+/* Page-out runs before the disk does. */
+static void others_late(void) {
+    swap_drop_ahead();
+    disk_serve(&disk);
+}
+
+/* What was read ahead, and is waited for by now, is not in vain. */
+static void test_wanted_ahead(void) {
+    begin();
+    struct stall st = {0};
+    vaddr_t va = (vaddr_t)map_anon(s, 8, RW, 0);
+    fill(s, va, 8, 40);
+    space_advise(s, va, 8 * PAGE_SIZE, MADV_PAGEOUT);
+    disk_serve_all(&disk);
+    uint64_t before = disk.read;
+    slot_t slot = pte_slot(*pmap_find(&s->pmap, va));
+    is_int(swap_read_soon(slot), 8, "eight pages are read ahead");
+    sync_other_thread = others_late;
+    is_int(swap_read(slot + 1, &st), 0, "the second is waited for, while page-out lets go what nobody asks for");
+    stall_end(&st);
+    disk_attend(&disk);
+    is_int((long)(disk.read - before), 8, "and is not read again");
+    is_int((long)wrong(s, va, 8, 40), 0, "all are what they were");
+    end("reading ahead");
+}
+
 int main(int argc, char **argv) {
-    plan(13);
+    plan(19);
     mm_start(8);
     disk_make(&disk, DISK_PAGES, seed_of(argc, argv));
     disk_attend(&disk);
     is_int(swap_on(&disk.backing, 0), 0, "swap is on");
     test_fork_tables();
     test_fork_on_fault();
+    test_wanted_ahead();
     return done_testing();
 }
