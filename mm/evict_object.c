@@ -102,8 +102,8 @@ static void evict_page(struct object *o, uint64_t page, struct eviction *ev, str
     if (v != COLD) return;
     if (o->kind == OBJECT_SHARED && (!*io || swap_write_full(*io))) {
         if (*io) swap_write_end(*io);
-        *io = swap_write_begin();
-        if (!*io) ev->starved = true;
+        *io = ev->starved ? NULL : swap_write_begin(); /* asked once */
+        ev->starved |= !*io;
     }
     if (o->kind == OBJECT_SHARED && !*io) return;
     if (ask_all(o, page, pfn, true, true) == COLD) take_out(o, page, *io, ev);

@@ -33,10 +33,17 @@ void swap_init(void) {
 
 /* ---- binding ---- */
 
+/* So many more slots (one, or one less) are nothing but copies of frames. */
+static void count_copies(slot_t s, int n) {
+    device_of(s)->copies += (uint32_t)n;
+    device_of(s)->copies_in[page_of(s) / LEAF] += (uint16_t)n;
+}
+
 void slot_bind(slot_t s, pfn_t pfn) {
     slot_at(s)->frame = pfn;
     frame_of(pfn)->slot = s;
     swap_count.cached++;
+    if (slot_at(s)->refs == 0) count_copies(s, 1);
 }
 
 static void unbind(slot_t s) {
@@ -45,6 +52,7 @@ static void unbind(slot_t s) {
     slot->frame = NO_PFN;
     frame_of(pfn)->slot = 0;
     swap_count.cached--;
+    if (slot->refs == 0) count_copies(s, -1);
     frame_drop(pfn);
 }
 
@@ -80,7 +88,7 @@ void swap_free(slot_t s) {
     spin_lock(&swap_lock);
     struct slot *slot = slot_at(s);
     ASSERT(slot->refs != 0);
-    slot->refs--;
+    if (--slot->refs == 0 && slot->frame != NO_PFN) count_copies(s, 1);
     slot_settle(s);
     spin_unlock(&swap_lock);
 }
@@ -139,7 +147,7 @@ enum again swap_again(pfn_t pfn, bool dirty, slot_t *s) {
     } else if (slot->flags & (SLOT_BUSY | SLOT_BAD)) {
         answer = AGAIN_BUSY;
     } else if (slot->refs || (!dirty && !device_of(*s)->closed)) {
-        slot->refs++;
+        if (slot->refs++ == 0) count_copies(*s, -1);
         swap_count.kept++;
         answer = AGAIN_KEPT;
     } else {
@@ -183,7 +191,7 @@ uint64_t swap_hash(slot_t s) {
 struct check {
     struct swap_sums *sums;
     void (*frame)(pfn_t);
-    uint64_t cached;
+    uint64_t cached, copies;
     const char *wrong;
 };
 
@@ -196,6 +204,7 @@ static void check_slot(slot_t s, struct slot *slot, void *arg) {
         return;
     }
     c->cached++;
+    c->copies += slot->refs == 0;
     c->frame(slot->frame);
     if (frame_of(slot->frame)->slot != s) c->wrong = "I4: a slot's frame does not know it";
 }
@@ -204,7 +213,10 @@ const char *swap_check(struct swap_sums *sums, void (*visit)(pfn_t)) {
     struct check c = {.sums = sums, .frame = visit};
     spin_lock(&swap_lock);
     each_slot(check_slot, &c);
+    uint64_t copies = 0;
+    for (unsigned d = 0; d < DEVICES; d++) copies += swap_device[d].copies;
     if (c.cached != swap_count.cached) c.wrong = "I4: frames that have a slot are not as many as counted";
+    if (c.copies != copies) c.wrong = "I4: slots that are copies of frames are not as many as counted";
     spin_unlock(&swap_lock);
     return c.wrong;
 }

@@ -25,6 +25,10 @@ static struct mutex change_lock = {.guard = {.name = "guard"}, .name = "swap cha
 
 /* ---- slots ---- */
 
+static uint32_t leaves_of(const struct swap_device *dev) {
+    return (dev->pages + LEAF - 1) / LEAF;
+}
+
 static bool is_free(const struct swap_device *dev, uint32_t page) {
     return page && page < dev->pages && !(dev->leaf[page / LEAF][page % LEAF].flags & (SLOT_USED | SLOT_BAD));
 }
@@ -53,16 +57,24 @@ static unsigned take_run(struct swap_device *dev, unsigned max, slot_t *first) {
     return n;
 }
 
-/* Copies of frames that are in memory are slots to spare. */
+static unsigned spare_in(struct swap_device *dev, uint32_t leaf, unsigned most) {
+    slot_t first = (slot_t)(dev - swap_device) << SLOT_BITS | leaf * LEAF;
+    unsigned n = 0;
+    for (unsigned i = 0; i < LEAF && n < most && dev->copies_in[leaf]; i++)
+        if (dev->leaf[leaf][i].frame != NO_PFN) n += swap_detach_locked(first + i);
+    return n;
+}
+
+/* Copies of frames that are in memory are slots to spare: as many as one request takes, from where the last were found. A
+ * leaf without is one step, and one that is looked through in vain has copies that are still being written. */
 static unsigned spare_copies(void) {
     unsigned n = 0;
-    uint64_t left = swap_count.cached; /* slots with a frame that are still to come */
-    for (unsigned d = 0; d < DEVICES; d++) {
-        struct swap_device *dev = &swap_device[d];
-        for (uint32_t page = 1; dev->backing && page < dev->pages && n < LEAF && left; page++) {
-            if (dev->leaf[page / LEAF][page % LEAF].frame == NO_PFN) continue;
-            left--;
-            n += swap_detach_locked(d << SLOT_BITS | page);
+    for (struct swap_device *dev = swap_device; dev < swap_device + DEVICES; dev++) {
+        uint32_t leaves = leaves_of(dev);
+        for (uint32_t i = 0; i < leaves && dev->copies && !dev->closed; i++) {
+            n += spare_in(dev, dev->copy_hand, BACKING_SEGMENTS - n);
+            if (n == BACKING_SEGMENTS) return n;
+            dev->copy_hand = (dev->copy_hand + 1) % leaves;
         }
     }
     return n;
@@ -104,17 +116,19 @@ void slot_spoil(slot_t s) {
 /* ---- on ---- */
 
 static void free_leaves(struct swap_device *dev) {
-    for (uint32_t i = 0; dev->leaf && i * LEAF < dev->pages; i++) heap_free(dev->leaf[i]);
+    for (uint32_t i = 0; dev->leaf && i < leaves_of(dev); i++) heap_free(dev->leaf[i]);
     heap_free(dev->leaf);
     heap_free(dev->free_in);
+    heap_free(dev->copies_in);
     *dev = (struct swap_device){0};
 }
 
 static bool make_leaves(struct swap_device *dev) {
-    uint32_t leaves = (dev->pages + LEAF - 1) / LEAF;
+    uint32_t leaves = leaves_of(dev);
     dev->leaf = heap_alloc_zero(leaves * sizeof(struct slot *));
     dev->free_in = heap_alloc_zero(leaves * sizeof(uint16_t));
-    if (!dev->leaf || !dev->free_in) return false;
+    dev->copies_in = heap_alloc_zero(leaves * sizeof(uint16_t));
+    if (!dev->leaf || !dev->free_in || !dev->copies_in) return false;
     for (uint32_t i = 0; i < leaves; i++) {
         dev->leaf[i] = heap_alloc_zero(LEAF * sizeof(struct slot));
         if (!dev->leaf[i]) return false;

@@ -44,6 +44,8 @@ struct swap_device {
     uint32_t hand;           /* where the next run is looked for */
     struct slot **leaf;
     uint16_t *free_in;       /* free slots of each leaf */
+    uint32_t copies, copy_hand; /* slots that nobody names and that have a frame; the leaf where the next is looked for */
+    uint16_t *copies_in;     /* of each leaf */
 };
 
 extern struct spinlock swap_lock;

@@ -143,8 +143,8 @@ bool swap_write_full(const struct swap_write *io) {
 slot_t swap_write_add(struct swap_write *io, pfn_t pfn, bool shared) {
     slot_t s = io->first + io->n;
     spin_lock(&swap_lock);
-    slot_bind(s, pfn);
     slot_at(s)->refs = 1;
+    slot_bind(s, pfn);
     slot_at(s)->flags |= SLOT_WRITING | (shared ? SLOT_SHARED : 0);
     spin_unlock(&swap_lock);
     io->pfn[io->n++] = pfn;
