@@ -8,6 +8,10 @@
 
 #include "mm/types.h"
 
+struct walk;
+
+/* As mmu_walk, and marks: accessed on the way, dirty at the leaf of a write (SDM Vol. 3, 4.8). */
+void mmu_walk_marking(paddr_t root, vaddr_t va, struct walk *, bool write);
 /* Forget everything on all CPUs, load this root: the machine was powered on again. */
 void mmu_reset(paddr_t root);
 /* Ends the test if a CPU could still reach this frame: it is about to be freed. */
