@@ -23,8 +23,15 @@
  *   void mmu_flush_page(vaddr_t)      forget this page's translation in the space that this CPU runs (SDM Vol. 3, 4.10.4.1)
  *   void mmu_flush_user(void)         forget every translation of user space
  *   paddr_t mmu_root(void)            root of the tables that this CPU runs
- *   void mmu_load(paddr_t root)       run these tables; forgets every non-global translation
+ *   void mmu_load(paddr_t root, unsigned pcid, bool keep)
+ *                                     run these tables, under this process-context identifier (SDM Vol. 3, 4.10.1). What is
+ *                                     remembered under it is used from here on if `keep`, else forgotten, but for global ones
+ *
+ * What is remembered under another identifier than the current one is not used, nor forgotten by any of these.
  */
+
+/* Do the CPUs have identifiers? If not, 0 is the only one, and nothing is kept. */
+extern bool mmu_has_pcids;
 
 /* The kernel half of every new root table is a copy of this one's. Set once at boot. */
 extern paddr_t mmu_kernel_root;

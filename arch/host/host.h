@@ -12,6 +12,7 @@
  *   - an access would be answered by a translation that grants more than the tables do, or another frame
  *   - a frame is freed which a translation, or a table cached on the way to one, still reaches on any CPU
  *   - a CPU that ran no program meanwhile (and may have kept translations) still has such a one when it runs one again
+ *   - tables are loaded under an identifier, and what is kept under it reaches what was freed, is stale, or another root's
  *   - the tables hold a reserved bit, or lead outside RAM
  *
  * One thread; nothing sleeps except host_read and its kin, which call space_fault.
@@ -73,6 +74,7 @@ void mmu_check(void);
 /* ---- CPUs ---- */
 
 #define HOST_CPUS 4
+#define HOST_PCIDS 8 /* from 0. The CPUs have them when a test sets mmu_has_pcids (arch/mmu.h): at any time, and for good */
 
 /* Give the turn to this CPU: it is the one that calls, accesses and loads from now on. Nothing else changes. */
 void host_turn(unsigned cpu);

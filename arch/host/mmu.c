@@ -11,15 +11,20 @@
  *      CR3 -> the walk (walk.c) -> frame              every table passed on the way is remembered too:
  *                                                     the paging-structure caches (4.10.3)
  *
- * What forgets: mmu_load everything; mmu_flush_user the same (nothing global is user's); mmu_flush_page
- * its page, and all paging-structure caches (4.10.4.1); a page fault the translation of its address.
+ * What forgets: mmu_load, unless told to keep, everything; mmu_flush_user the same (nothing global is user's);
+ * mmu_flush_page its page, and all paging-structure caches (4.10.4.1); a page fault the translation of its address.
+ *
+ * With process-context identifiers (4.10.1; a test says that the CPUs have them) a CPU remembers apart what it met under
+ * each, uses what is under the current one alone, and all of the above forgets what is under that one (mmu_load's: the
+ * one loaded) and nothing else. So a frame may be freed that is reached under another. But a load that keeps what is
+ * there ends the test if a frame was freed since that it reaches, if it is stale, or if it was met by another root.
  *
  * There are HOST_CPUS of them, and one runs at a time. A CPU that runs no program (the kernel's word for it:
  * lazy) may keep stale translations, for it does not use them, but not cached tables: it reads ahead. What
  * it kept is looked at when it runs a program again.
  *
- * INVARIANTS  reach[pfn] = live translations to pfn; via[pfn] iff pfn is in via_list.
- * MISSING     PCID, global pages.
+ * INVARIANTS  reach[pfn] = live translations to pfn; via[pfn] iff pfn is in via_list. m is under me's current identifier.
+ * MISSING     global pages.
  */
 #include "arch/host/host.h"
 #include "arch/host/mmu.h"
@@ -39,8 +44,8 @@ struct translation {
 #define SLOTS (1u << 15)
 #define MAX_FRAMES (1u << 22) /* 16 GiB */
 
-/* One CPU's. */
-struct mmu {
+/* What a CPU remembers under one identifier. */
+struct known {
     struct translation tlb[SLOTS];
     uint32_t used[SLOTS]; /* slots that have been filled since all was forgotten */
     unsigned nused;
@@ -48,13 +53,25 @@ struct mmu {
     uint8_t *via;
     pfn_t via_list[SLOTS];
     unsigned nvia;
-    paddr_t root;
-    bool kernel;          /* runs no program: what is stale must go before it runs one again */
-    pfn_t lost;           /* a frame that was freed meanwhile and is reached still; NO_PFN: none */
+    paddr_t root;         /* by which it was met */
+    pfn_t lost;           /* a frame that was freed while the CPU used none of this, and is reached still; NO_PFN: none */
 };
 
-static struct mmu mmus[HOST_CPUS];
-static struct mmu *m = &mmus[0]; /* this CPU's */
+static struct cpu {
+    struct known known[HOST_PCIDS];
+    unsigned pcid;        /* the current one */
+    bool kernel;          /* runs no program: what is stale must go before it runs one again */
+} cpus[HOST_CPUS];
+
+static struct cpu *me = &cpus[0];            /* this CPU */
+static struct known *m = &cpus[0].known[0];  /* what it may use */
+
+bool mmu_has_pcids;
+
+static void be(struct cpu *cpu) {
+    me = cpu;
+    m = &cpu->known[cpu->pcid];
+}
 
 /* ---- the TLB ---- */
 
@@ -139,11 +156,11 @@ static void check_all(void) {
         if (m->tlb[m->used[i]].pfn != NO_PFN) check_translation(&m->tlb[m->used[i]]);
 }
 
-/* Be each CPU that runs a program in turn; 0 to HOST_CPUS - 1. Back in the end. */
-#define EACH_USER_CPU(self) \
-    for (struct mmu *self = m; self; m = self, self = NULL) \
-        for (m = mmus; m < mmus + HOST_CPUS; m++) \
-            if (!m->kernel)
+/* Be each CPU that runs a program in turn. Back in the end. */
+#define EACH_USER_CPU(self)                                   \
+    for (struct cpu *self = me; self; be(self), self = NULL) \
+        for (unsigned i_ = 0; i_ < HOST_CPUS; i_++)           \
+            if (be(&cpus[i_]), !me->kernel)
 
 unsigned mmu_stale(void) {
     unsigned n = 0;
@@ -192,7 +209,7 @@ static unsigned fill(vaddr_t va, int access, struct walk *w) {
 }
 
 unsigned mmu_access(vaddr_t va, int access, void **byte) {
-    if (m->kernel) host_die("va %#lx: an access to user space by a CPU that runs no program", va);
+    if (me->kernel) host_die("va %#lx: an access to user space by a CPU that runs no program", va);
     if (va >= 1ul << 47) return error_code(false, access); /* not user space: would be #GP or a fault at U=0 */
     struct translation *t = tlb_find(page_floor(va));
     struct walk w;
@@ -225,9 +242,23 @@ paddr_t mmu_root(void) {
     return m->root;
 }
 
-void mmu_load(paddr_t to) {
+/* What the CPU met under the identifier it goes on with is about to be used for this root. */
+static void check_kept(paddr_t root) {
+    if (m->lost != NO_PFN)
+        host_die("frame %u was freed, and what CPU %u kept under PCID %u still reaches it", m->lost, host_cpu(), me->pcid);
+    if ((m->nused || m->nvia) && m->root != root)
+        host_die("CPU %u keeps under PCID %u what it met by root %#lx and loads %#lx", host_cpu(), me->pcid, m->root, root);
+    check_all();
+}
+
+void mmu_load(paddr_t to, unsigned pcid, bool keep) {
     if ((to & PAGE_MASK) || !host_is_ram(to)) host_die("mmu_load(%#lx): not a frame", to);
-    forget_all();
+    if ((pcid || keep) && !mmu_has_pcids) host_die("mmu_load: PCID %u, keep %d: general protection", pcid, keep);
+    if (pcid >= HOST_PCIDS) host_die("mmu_load: there is no PCID %u", pcid);
+    me->pcid = pcid;
+    be(me);
+    if (keep) check_kept(to);
+    else forget_all();
     m->root = to;
 }
 
@@ -248,36 +279,36 @@ void mmu_flush_page(vaddr_t va) {
 
 /* ---- for the rest of the machine ---- */
 
-static void reset_one(void) {
-    free(m->reach);
-    free(m->via);
-    memset(m, 0, sizeof(*m));
-    m->lost = NO_PFN;
-    m->reach = calloc(MAX_FRAMES, sizeof(*m->reach));
-    m->via = calloc(MAX_FRAMES, sizeof(*m->via));
+/* The arrays stay for the next machine: forgetting leaves them zero. */
+static void reset_known(struct known *k) {
+    m = k;
+    if (!m->reach) m->reach = calloc(MAX_FRAMES, sizeof(*m->reach));
+    if (!m->via) m->via = calloc(MAX_FRAMES, sizeof(*m->via));
     if (!m->reach || !m->via) host_die("no memory for the MMU");
+    forget_all();
 }
 
 void mmu_reset(paddr_t root) {
     for (unsigned i = HOST_CPUS; i-- > 0;) {
+        for (unsigned pcid = 0; pcid < HOST_PCIDS; pcid++) reset_known(&cpus[i].known[pcid]);
         mmu_be(i);
-        reset_one();
-        mmu_load(root);
+        me->kernel = false;
+        mmu_load(root, 0, false);
     }
 }
 
 void mmu_be(unsigned cpu) {
-    m = &mmus[cpu];
+    be(&cpus[cpu]);
 }
 
 void mmu_run_kernel(void) {
-    m->kernel = true;
+    me->kernel = true;
 }
 
 void mmu_run_program(void) {
     if (m->lost != NO_PFN) host_die("frame %u was freed while this CPU was lazy, and it still translates to it", m->lost);
-    if (m->kernel) check_all();
-    m->kernel = false;
+    if (me->kernel) check_all();
+    me->kernel = false;
 }
 
 static vaddr_t who_reaches(pfn_t pfn) {
@@ -286,17 +317,23 @@ static vaddr_t who_reaches(pfn_t pfn) {
     return 0;
 }
 
+/* Under the current identifier. */
 static void forbid_free(pfn_t pfn) {
-    unsigned cpu = (unsigned)(m - mmus);
+    unsigned cpu = (unsigned)(me - cpus);
     if (pfn == m->root >> PAGE_SHIFT) host_die("frame %u is freed while it is the root table that CPU %u runs", pfn, cpu);
     if (m->via[pfn]) host_die("table in frame %u is freed while CPU %u's paging-structure caches may still use it", pfn, cpu);
     if (!m->reach[pfn]) return;
-    if (!m->kernel) host_die("frame %u is freed while CPU %u's TLB still translates va %#lx to it", pfn, cpu, who_reaches(pfn));
+    if (!me->kernel) host_die("frame %u is freed while CPU %u's TLB still translates va %#lx to it", pfn, cpu, who_reaches(pfn));
     m->lost = pfn;
 }
 
 void mmu_forbid_free(pfn_t pfn) {
-    struct mmu *self = m;
-    for (m = mmus; m < mmus + HOST_CPUS; m++) forbid_free(pfn);
-    m = self;
+    struct cpu *self = me;
+    for (unsigned i = 0; i < HOST_CPUS; i++) {
+        be(&cpus[i]);
+        forbid_free(pfn);
+        for (struct known *k = me->known; k < me->known + HOST_PCIDS; k++)
+            if (k != m && (k->via[pfn] || k->reach[pfn])) k->lost = pfn;
+    }
+    be(self);
 }

@@ -15,6 +15,7 @@
  * GS's sign whose it is. IOPL is 0: ring 3 has no ports. All CPUs can do what the first can (cpu_caps).
  */
 #include "arch/cpu.h"
+#include "arch/mmu.h"
 #include "arch/trap.h"
 #include "arch/x86_64/x86.h"
 #include "kernel/assert.h"
@@ -64,7 +65,7 @@ extern char ist_stack_top[]; /* entry.asm: IST n's stack ends at ist_stack_top +
 extern char boot_stack_top[];
 
 struct cpu_caps cpu_caps;
-bool cpu_has_pcid, cpu_has_invpcid;
+bool mmu_has_pcids;
 struct cpu cpus[MAX_CPUS];
 uint64_t cpus_online = 1;
 static struct gate idt[256];
@@ -88,8 +89,7 @@ static void detect(void) {
     cpu_caps.smep = seven.ebx >> 7 & 1;
     cpu_caps.smap = seven.ebx >> 20 & 1;
     cpu_caps.umip = seven.ecx >> 2 & 1;
-    cpu_has_pcid = one.ecx >> 17 & 1;
-    cpu_has_invpcid = seven.ebx >> 10 & 1;
+    mmu_has_pcids = one.ecx >> 17 & 1;
     cpu_caps.xsave = one.ecx >> 26 & 1;
     cpu_caps.xsaveopt = cpu_caps.xsave && (cpuid(0xd, 1).eax & 1);
     if (!(one.edx >> 9 & 1)) panic("boot: this CPU has no local APIC");
@@ -158,6 +158,7 @@ static void patch_smap(void) {
 static void protect(void) {
     write_cr0(CR0_PE | CR0_MP | CR0_NE | CR0_WP | CR0_PG);
     uint64_t cr4 = CR4_PAE | CR4_PGE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    if (mmu_has_pcids) cr4 |= CR4_PCIDE; /* CR3's low bits are zero: boot's tables are loaded, or the kernel's */
     if (cpu_caps.umip) cr4 |= CR4_UMIP;
     if (cpu_caps.smep) cr4 |= CR4_SMEP;
     if (cpu_caps.xsave) cr4 |= CR4_OSXSAVE;

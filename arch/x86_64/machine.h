@@ -40,39 +40,29 @@ static inline void mmu_flush_page(vaddr_t va) {
     __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
 }
 
-/* CR3's low bits are attributes, all zero here, so the register is the root. */
+/* CR3 is the root, and in its low bits the process-context identifier; read, it has bit 63 clear. */
+static inline uint64_t mmu_cr3(void) {
+    uint64_t cr3;
+    __asm__ volatile("movq %%cr3, %0" : "=r"(cr3));
+    return cr3;
+}
+
+static inline void mmu_set_cr3(uint64_t cr3) {
+    __asm__ volatile("movq %0, %%cr3" ::"r"(cr3) : "memory");
+}
+
 static inline paddr_t mmu_root(void) {
-    paddr_t root;
-    __asm__ volatile("movq %%cr3, %0" : "=r"(root));
-    return root;
+    return page_floor(mmu_cr3());
 }
 
-static inline void mmu_load(paddr_t root) {
-    __asm__ volatile("movq %0, %%cr3" ::"r"(root) : "memory");
+/* CR3 written with bit 63 drops nothing; without, what is under its identifier and not global (SDM Vol. 3, 4.10.4.1). */
+static inline void mmu_load(paddr_t root, unsigned pcid, bool keep) {
+    mmu_set_cr3(root | pcid | (uint64_t)keep << 63);
 }
 
-/* Writing CR3 drops all that is not global, and only the kernel's translations are (SDM Vol. 3, 4.10.4.1). */
+/* Only the kernel's translations are global. */
 static inline void mmu_flush_user(void) {
-    mmu_load(mmu_root());
-}
-
-/*
- * Process-context identifiers (SDM Vol. 3, 4.10.1): whether the CPUs have them, and INVPCID. They are off
- * until mmu_enable_pcid has run on a CPU, with identifier 0 (the low bits of CR3) loaded; then mmu_root() and
- * mmu_load() carry the identifier in their low 12 bits, and bit 63 of what is loaded keeps its translations.
- */
-extern bool cpu_has_pcid, cpu_has_invpcid; /* the same on all CPUs; known from cpu_init on */
-
-enum { INVPCID_PAGE, INVPCID_ONE, INVPCID_ALL_GLOBAL, INVPCID_ALL };
-
-static inline void mmu_invpcid(unsigned long type, uint64_t pcid, vaddr_t va) {
-    const struct { uint64_t pcid, va; } what = {pcid, va};
-    __asm__ volatile("invpcid %0, %1" ::"m"(what), "r"(type) : "memory");
-}
-
-static inline void mmu_enable_pcid(void) {
-    uint64_t cr4;
-    __asm__ volatile("movq %%cr4, %0; orq $0x20000, %0; movq %0, %%cr4" : "=&r"(cr4)::"memory");
+    mmu_set_cr3(mmu_cr3());
 }
 
 /* The host's machine, and kernels made with KASAN=1, want to know which frames and bytes are given out and taken back. */

@@ -161,7 +161,7 @@ void paging_init(struct boot_info *bi) {
     map((vaddr_t)phys_to_virt(lapic_paddr()), lapic_paddr(), PAGE_SIZE, KERNEL_DEVICE, 0);
     (void)entry_at(KMAP_BASE, PT_LEVELS - 2); /* the slot's table, before anyone copies the root */
     bi->early_used_end = pool_next;
-    mmu_load(mmu_kernel_root);
+    mmu_load(mmu_kernel_root, 0, false);
 }
 
 bool mmu_kernel_maps(vaddr_t va) {

@@ -59,7 +59,7 @@ static void change(struct tlb *t, struct pmap *pm, uint64_t bit) {
     __atomic_fetch_or(&pm->cpus, bit, __ATOMIC_SEQ_CST);
     t->seen = generation_of(pm);
     t->loaded = pm;
-    mmu_load(pm->root);
+    mmu_load(pm->root, 0, false);
     if (old) __atomic_fetch_and(&old->cpus, ~bit, __ATOMIC_SEQ_CST);
 }
 
@@ -80,7 +80,7 @@ void pmap_load(struct pmap *pm) {
 static void leave(struct tlb *t) {
     struct pmap *pm = t->loaded;
     t->loaded = NULL;
-    mmu_load(mmu_kernel_root);
+    mmu_load(mmu_kernel_root, 0, false);
     __atomic_fetch_and(&pm->cpus, ~(1ul << machine_cpu()), __ATOMIC_SEQ_CST);
 }
 

@@ -27,7 +27,7 @@ static void build(void) {
     page = 0x20000, spare = 0x21000;
     for (int i = 0; i < 3; i++) *entry(i) = tables[i + 1] | 7;
     *entry(LEAF) = page | 7;
-    mmu_load(tables[0]);
+    mmu_load(tables[0], 0, false);
 }
 
 static unsigned access_byte(int access, void **byte) {
@@ -101,8 +101,75 @@ static void test_tlb(void) {
     is_int(mmu_stale(), 0, "until all of user space is flushed");
     mmu_speculate(VA);
     ok(mmu_cached(VA), "the CPU may read ahead");
-    mmu_load(tables[0]);
+    mmu_load(tables[0], 0, false);
     ok(!mmu_cached(VA), "loading tables forgets all");
+}
+
+/* ---- process-context identifiers ---- */
+
+/* The page is known under 1, and 2 is current. */
+static void go_away(void) {
+    void *byte;
+    mmu_has_pcids = true;
+    build();
+    mmu_load(tables[0], 1, false);
+    access_byte(FAULT_READ, &byte);
+    mmu_load(mmu_kernel_root, 2, false);
+}
+
+static void come_back(bool keep) {
+    mmu_load(tables[0], 1, keep);
+}
+
+static void test_pcids(void) {
+    go_away();
+    ok(!mmu_cached(VA), "what is known under one PCID is not used under another");
+    come_back(true);
+    ok(mmu_cached(VA), "but again when that is loaded, and keeps it");
+    come_back(false);
+    ok(!mmu_cached(VA), "and no more when it is loaded and does not");
+    go_away();
+    mmu_flush_page(VA);
+    mmu_flush_user();
+    come_back(true);
+    ok(mmu_cached(VA), "what is flushed is flushed under the current PCID alone");
+    mmu_flush_user();
+    ok(!mmu_cached(VA), "there it is");
+    go_away();
+    *entry(LEAF) = 0;
+    is_int(mmu_stale(), 0, "what is stale under another PCID hurts nobody");
+    host_frame_freed((pfn_t)(page >> PAGE_SHIFT), 0);
+    host_frame_freed((pfn_t)(tables[LEAF] >> PAGE_SHIFT), 0);
+    come_back(false);
+    pass("nor does what is freed, if the load forgets");
+    mmu_has_pcids = false;
+}
+
+enum { FREED, FREED_TABLE, CHANGED, LESSER, OTHER_ROOT, TOO_HIGH, NO_PCIDS, NO_PCIDS_KEEP };
+
+static void keep_wrongly(void *arg) {
+    int how = *(int *)arg;
+    go_away();
+    if (how == FREED) host_frame_freed((pfn_t)(page >> PAGE_SHIFT), 0);
+    if (how == FREED_TABLE) host_frame_freed((pfn_t)(tables[1] >> PAGE_SHIFT), 0);
+    if (how == CHANGED) *entry(LEAF) = spare | 7;
+    if (how == LESSER) *entry(1) &= ~4ul;
+    if (how == OTHER_ROOT) mmu_load(mmu_kernel_root, 1, true);
+    if (how == TOO_HIGH) mmu_load(tables[0], HOST_PCIDS, false);
+    if (how >= NO_PCIDS) mmu_has_pcids = false;
+    if (how == NO_PCIDS) come_back(false);
+    if (how == NO_PCIDS_KEEP) mmu_load(tables[0], 0, true);
+    come_back(true);
+}
+
+static void test_pcids_catch(void) {
+    static const char *const text[] = {"kept under PCID 1 still reaches", "kept under PCID 1 still reaches", "stale TLB",
+        "stale TLB", "what it met by root", "there is no PCID", "general protection", "general protection"};
+    static const char *const name[] = {"caught: kept over a frame freed meanwhile", "caught: kept over a table freed meanwhile",
+        "caught: kept over an entry that leads elsewhere", "caught: kept over a table that grants less",
+        "caught: kept over another root", "caught: a PCID above the last", "caught: a PCID, and the CPU has none",
+        "caught: bit 63, and the CPU has no PCIDs"};
+    for (int how = FREED; how <= NO_PCIDS_KEEP; how++) panics(keep_wrongly, &how, text[how], name[how]);
 }
 
 static void use_stale(void *arg) {
@@ -225,6 +292,8 @@ int main(void) {
     test_large();
     test_tlb();
     test_catches();
+    test_pcids();
+    test_pcids_catch();
     test_locks();
     return done_testing();
 }
