@@ -8,7 +8,7 @@
  * INVARIANTS  A table above the leaves once linked stays; a leaf table has a reference for each page that is mapped, and
  * with the last it is unhooked and waits on `loose` for the next flush, as CPUs may hold it in their paging-structure
  * caches (SDM Vol. 3, 4.10.4.4). No entry is changed while present, so mapping needs no flush. The last page of the slot is
- * the window of kmap_peek and kmap_register, whose translation never outlives the lock.
+ * the window of kmap_peek and kmap_register, which alone is not global.
  */
 #include "arch/kmap.h"
 
@@ -81,7 +81,8 @@ paddr_t kunmap_page(vaddr_t va) {
     return pa;
 }
 
-/* The translations are global: they go when CR4.PGE changes (SDM Vol. 3, 4.10.4.1). */
+/* The translations are global: they go when CR4.PGE changes, and with them what is known of tables, whatever the PCID (SDM
+ * Vol. 3, 4.10.4.1). */
 static void flush_here(void *unused) {
     (void)unused;
     uint64_t cr4 = read_cr4();
@@ -114,14 +115,29 @@ static paddr_t physical_end(void) {
     return 1ul << (cpuid(0x80000008, 0).eax & 0xff);
 }
 
+/*
+ * What this CPU knew of the window goes when it is opened; nobody uses it while it is closed. Interrupts stay off: a call
+ * from another CPU may load other tables (tlb.c), under whose PCID an old translation of the window is still known.
+ */
+static uint64_t open_window(pte_t *e, paddr_t at, pte_t flags) REQUIRES(&guard) {
+    uint64_t saved = irq_save();
+    *e = page_floor(at) | PTE_P | PTE_A | PTE_NX | flags;
+    mmu_flush_page(WINDOW);
+    return saved;
+}
+
+static void close_window(pte_t *e, uint64_t saved) REQUIRES(&guard) {
+    *e = 0;
+    irq_restore(saved);
+}
+
 static bool peek_page(void *to, paddr_t from, size_t len) {
     spin_lock(&guard);
     pte_t *e = find_locked(WINDOW, 0, true);
     if (e) {
-        *e = page_floor(from) | PTE_P | PTE_A | PTE_NX;
+        uint64_t saved = open_window(e, from, 0);
         memcpy(to, (const char *)WINDOW + (from & PAGE_MASK), len);
-        *e = 0;
-        mmu_flush_page(WINDOW);
+        close_window(e, saved);
     }
     spin_unlock(&guard);
     return e;
@@ -147,13 +163,12 @@ bool kmap_register(paddr_t at, unsigned size, bool write, uint32_t *value) {
     spin_lock(&guard);
     pte_t *e = find_locked(WINDOW, 0, true);
     if (e) {
-        *e = page_floor(at) | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX | PTE_PCD | PTE_PWT;
+        uint64_t saved = open_window(e, at, PTE_W | PTE_D | PTE_PCD | PTE_PWT);
         if (write && size == 4) *(volatile uint32_t *)p = *value;
         else if (write && size == 2) *(volatile uint16_t *)p = (uint16_t)*value;
         else if (write) *(volatile uint8_t *)p = (uint8_t)*value;
         *value = size == 4 ? *(volatile uint32_t *)p : size == 2 ? *(volatile uint16_t *)p : *(volatile uint8_t *)p;
-        *e = 0;
-        mmu_flush_page(WINDOW);
+        close_window(e, saved);
     }
     spin_unlock(&guard);
     return e;
