@@ -28,6 +28,7 @@
 
 struct pmap {
     paddr_t root;
+    uint64_t id;       /* from 1 on; no other pmap has it or ever had it */
     struct spinlock lock;
     uint32_t tables;   /* user tables below the root */
     uint64_t resident; /* leaf entries with a page */

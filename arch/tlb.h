@@ -5,8 +5,9 @@
  * Which CPU has which space loaded, and how all of them are told that translations changed.
  *
  *      space.pmap                             one a CPU (tlb.c)
- *      cpus        1 0 1 1  <---- bit -----   loaded, seen, lazy
+ *      cpus        1 0 1 1  <---- bit -----   loaded, lazy
  *      generation  17       <-- compared --   seen = 17: nothing older than batch 17 is cached here
+ *                                             slots: another (space, seen) for each identifier
  *
  * BATCHES. Taking away or changing a present entry leaves old translations in TLBs. Every such change is
  * noted in a struct flush, and frames that lost a mapping are handed to it. flush_finish makes every CPU
@@ -18,9 +19,15 @@
  * such a walk writes accessed bits: for batches that free page tables lazy CPUs are interrupted too, once: then they go over
  * to the kernel's own tables.
  *
+ * SLOTS. Where CPUs have process-context identifiers (SDM Vol. 3, 4.10.1), each keeps a few for the spaces that it has
+ * loaded last; with each goes a slot: the space's number, and what was seen of its generations. A load finds the space's
+ * slot and compares as one that comes back from laziness does: what the CPU remembers is kept, or goes with the load. A
+ * space without a slot takes one from another, in turn, and the load forgets what that one left. Round robin, since
+ * what matters is a few spaces that call each other: they do not meet more others meanwhile than there are slots.
+ *
  * WHY NO CPU REACHES A FRAME THAT HAS BEEN DROPPED
  *   The flushing CPU:   1 store the entries   2 generation++   3 read cpus, lazy   4 call those   5 drop
- *   A CPU that loads:   a lazy = false   b set its bit in cpus   c seen = generation   d load CR3
+ *   A CPU that loads:   a lazy = false   b set its bit in cpus   c seen = generation   d load CR3, keep if a slot had seen it
  *   A lazy one back:    a lazy = false                           c read generation     d flush if it differs
  *   2-3 and (b or a)-c are each a store and a load of the other's word with a full barrier between. So of 3
  *   and c at least one sees the other: either the CPU is called (4), or it reads the new generation, and
@@ -29,6 +36,15 @@
  *   Vol. 3, 4.10.4.1), and a - d apply when it returns. a - d run with interrupts off, so that a call meets
  *   a CPU before a or after d, never between.
  *   A CPU that is called and has seen that generation already has flushed everything after it, and does nothing.
+ *   With slots: what is remembered under an identifier that is not current is not used, neither translations nor
+ *   paging-structure caches (4.10.1); so frames and tables that it leads to may be dropped, and it may rot until d makes the
+ *   identifier current again. If c finds the generation that the slot has seen, no batch has passed 2 since; what earlier ones
+ *   changed was forgotten when the slot's `seen` was set, and later ones find the bit and call. If not, d forgets all
+ *   under the identifier, caches of tables too (4.10.4.1), after the entries were stored, as above. The slots of CPUs that
+ *   are not told, having loaded another space or being lazy, are behind from then on, whatever they load in between.
+ *   INVLPG and mmu_flush_user act on the current identifier: a CPU is called about the space that it has loaded, or does nothing.
+ *   A space that has ended leaves its slots: its number is nobody else's, so no load ever finds them, though its struct
+ *   and its root's frame serve another; and who takes them over forgets. The kernel's own tables are loaded under 0.
  *
  * WHAT GROWS. A change that only adds rights needs no batch: a stale, lesser entry costs one more fault, which
  * invalidates it (SDM Vol. 3, 4.10.4.1), finds the page and returns. Not so on locked pages, which take no
@@ -104,7 +120,7 @@ struct tlb_stats {
     uint64_t interrupted; /* CPUs, in all */
     uint64_t lazy;        /* CPUs that had the space loaded and were left alone because they were lazy */
     uint64_t covered;     /* calls that found the CPU ahead of them: a later flush had done it */
-    uint64_t kept;        /* returns to a space whose translations were all still good */
+    uint64_t kept;        /* returns, from laziness or to a slot, to a space whose translations were all still good */
     uint64_t outdated;    /* returns that had to flush */
 };
 void tlb_get_stats(struct tlb_stats *);

@@ -30,7 +30,7 @@
  *                                   N    of them, those that interrupted other CPUs; how many CPUs in all
  *   vm.stats.tlb_lazy               N    CPUs that were left alone because they ran no program
  *   vm.stats.tlb_covered            N    interrupts that found the work done by a later batch
- *   vm.stats.tlb_kept .tlb_outdated N    returns to a space with every translation kept; with all of them flushed
+ *   vm.stats.tlb_kept .tlb_outdated N    returns to a space that a CPU remembers, with every translation kept; flushed
  *
  *   vm.swap.total .free .bad        N    slots of swap, those that are free, those that could not be written
  *   vm.swap.cached                  N    frames that a slot has a copy of, or that are on their way

@@ -23,6 +23,8 @@
 #include "libc/core/string.h"
 #include "mm/frame.h"
 
+static uint64_t made; /* atomic */
+
 #define ROOT_LEVEL (PT_LEVELS - 1)
 #define TABLE_ENTRY (PTE_P | PTE_W | PTE_U | PTE_A) /* permissions are decided at the leaf */
 
@@ -41,6 +43,7 @@ int pmap_init(struct pmap *pm) {
     const pte_t *kernel = phys_to_virt(mmu_kernel_root);
     memcpy(root + PT_ENTRIES / 2, kernel + PT_ENTRIES / 2, PAGE_SIZE / 2);
     pm->root = (paddr_t)pfn << PAGE_SHIFT;
+    pm->id = __atomic_add_fetch(&made, 1, __ATOMIC_RELAXED);
     pm->tables = 0;
     pm->resident = 0;
     pm->swapped = 0;

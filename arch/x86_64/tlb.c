@@ -7,10 +7,10 @@
  *
  * LOCKING     none: pmap.cpus and pmap.generation are atomic; `lazy` is read by other CPUs; the rest of a
  *             CPU's record is its own, with interrupts off.
- * INVARIANTS  the record's `loaded` is what CR3 holds whenever interrupts are on; a CPU's bit is in loaded->cpus.
- *             seen <= loaded->generation; every translation changed by a batch up to `seen` has been forgotten.
- * MISSING     PCIDs: QEMU's TCG has none to run them on. They would be slots of (space, seen) that change() looks up;
- *             generations already say whether what a slot kept is still good.
+ * INVARIANTS  the record's `loaded` is what CR3 holds whenever interrupts are on, under `pcid`; a CPU's bit is in
+ *             loaded->cpus. seen <= loaded->generation; every translation changed by a batch up to `seen` has been
+ *             forgotten. The same is true of each slot, its space, and what is known under its identifier; the slot
+ *             whose identifier is `pcid` has its `seen` in the record. No two slots have the same space.
  */
 #include "arch/tlb.h"
 
@@ -23,11 +23,19 @@
 #include "libc/core/string.h"
 #include "mm/frame.h"
 
+#define SPACES 6 /* that a CPU with identifiers remembers */
+
 static struct tlb {
     struct pmap *loaded; /* NULL: the kernel's own tables */
     uint64_t seen;
     bool lazy;           /* written here alone, read by all */
+    unsigned pcid;       /* under which the last space was loaded; 0 without identifiers, and for the kernel's own tables */
+    unsigned taken;      /* the slot that a space was given last */
     struct tlb_stats count;
+    struct slot {
+        uint64_t space;  /* pmap.id; 0: none yet */
+        uint64_t seen;
+    } slot[1 + SPACES];  /* by identifier */
 } __attribute__((aligned(64))) tlbs[MACHINE_CPUS];
 
 static uint64_t generation_of(const struct pmap *pm) {
@@ -43,6 +51,7 @@ static void set_lazy(struct tlb *t, bool lazy) {
 /* The same tables once more, after laziness. */
 static void come_back(struct tlb *t, const struct pmap *pm) {
     set_lazy(t, false);
+    MACHINE_STEP();
     uint64_t now = generation_of(pm);
     if (t->seen == now) {
         t->count.kept++;
@@ -53,13 +62,37 @@ static void come_back(struct tlb *t, const struct pmap *pm) {
     mmu_flush_user();
 }
 
+/*
+ * Choose the space's slot; if it has none, it takes one from another, in turn. Is all still good that is known under it?
+ * Not in line, so that CPUs without identifiers hardly pay for it.
+ */
+static __attribute__((noinline)) bool remembered(struct tlb *t, uint64_t space, uint64_t now) {
+    t->slot[t->pcid].seen = t->seen;
+    for (unsigned i = 1; i <= SPACES; i++) {
+        if (t->slot[i].space != space) continue;
+        t->pcid = i;
+        DEBUG_ASSERT(t->slot[i].seen <= now);
+        bool good = t->slot[i].seen == now;
+        t->count.kept += good;
+        t->count.outdated += !good;
+        return good;
+    }
+    t->pcid = t->taken = t->taken % SPACES + 1;
+    t->slot[t->pcid].space = space;
+    return false;
+}
+
 static void change(struct tlb *t, struct pmap *pm, uint64_t bit) {
     struct pmap *old = t->loaded;
     set_lazy(t, false);
     __atomic_fetch_or(&pm->cpus, bit, __ATOMIC_SEQ_CST);
-    t->seen = generation_of(pm);
+    MACHINE_STEP();
+    uint64_t now = generation_of(pm);
+    bool keep = mmu_has_pcids && remembered(t, pm->id, now);
+    t->seen = now;
     t->loaded = pm;
-    mmu_load(pm->root, 0, false);
+    mmu_load(pm->root, t->pcid, keep);
+    MACHINE_STEP();
     if (old) __atomic_fetch_and(&old->cpus, ~bit, __ATOMIC_SEQ_CST);
 }
 

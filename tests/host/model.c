@@ -7,7 +7,8 @@
  *
  *     build/host/model [--seed N] [--steps M] [--frames F] [--verbose 1]
  *
- * Half as many steps follow with all but F frames used up. After every step: the answer; of every page in
+ * As many steps follow with CPUs that have process-context identifiers, and half as many with these and all but F frames
+ * used up. After every step: the answer; of every page in
  * every space its contents, rights and residency; that fully locked pages are there with every right (L1,
  * L2, I2) and take no fault when touched (I7); what is mapped, accessible and charged (I3); the audit; the
  * TLB. At the end everything goes and the baseline is back (I8). A failure names the step, the call and the
@@ -461,6 +462,9 @@ int main(int argc, char **argv) {
     struct baseline base = baseline_now();
     run(steps);
     pass("%lu random steps agree with the reference", steps);
+    mmu_has_pcids = true;
+    run(steps);
+    pass("%lu more, on CPUs that remember several spaces", steps);
     baseline_ok(&base, "after all of them");
     audit_ok("after all of them");
     use_up_memory(option(argc, argv, "--frames", 300));

@@ -7,6 +7,7 @@
  */
 #include "tests/host/support.h"
 
+#include "arch/mmu.h"
 #include "mm/space.h"
 
 static struct tlb_stats past;
@@ -78,6 +79,23 @@ static void test_growth_then_lock(void) {
     }
 }
 
+/* CPU 1 knows less than the tables say, and runs another space when the page is locked. */
+static void test_growth_elsewhere(void) {
+    struct space *s = space_new(), *t = space_new();
+    vaddr_t va = known_page(s, PROT_READ);
+    space_protect(s, va, PAGE_SIZE, PROT_READ | PROT_WRITE);
+    host_turn(1);
+    host_run(t);
+    host_turn(0);
+    is_int(space_lock(s, va, PAGE_SIZE, false), 0, "a page is locked that a CPU knows which runs another space");
+    is_int(interrupted(), 0, "which is no reason to interrupt it");
+    uint64_t faults = host_faults;
+    is_int(touch_on(1, s, va, FAULT_WRITE), 0, "when it is back");
+    is_int(host_faults - faults, 0, "L2: it takes no fault");
+    space_end(t);
+    space_end(s);
+}
+
 static void test_copy(void) {
     struct space *s = space_new(), *child;
     vaddr_t va = known_page(s, PROT_READ | PROT_WRITE);
@@ -120,10 +138,15 @@ static void test_worker(void) {
 int main(void) {
     mm_start(64);
     struct baseline base = baseline_now();
-    test_growth();
-    test_growth_then_lock();
-    test_copy();
-    test_worker();
+    for (int pcids = 0; pcids < 2; pcids++) {
+        diag("CPUs %s process-context identifiers", pcids ? "with" : "without");
+        mmu_has_pcids = pcids;
+        test_growth();
+        test_growth_then_lock();
+        test_growth_elsewhere();
+        test_copy();
+        test_worker();
+    }
     baseline_ok(&base, "after all of them");
     audit_ok("after all of them");
     return done_testing();

@@ -5,24 +5,11 @@
  * Shootdown on four CPUs (arch/tlb.h): who is called for a batch and who is not, what a lazy CPU may keep,
  * what other CPUs may do between the steps of a batch; and that the machine catches each way to get it wrong.
  */
-#include "tests/host/support.h"
-
-#include "arch/mmu.h"
-#include "arch/pmap.h"
-#include "boot/bootinfo.h"
-
-#define VA 0x10000000ul
+#include "tests/host/tlb_support.h"
 
 static struct pmap pm, other;
-static struct tlb_stats past;
 
 /* ---- on one CPU after the other ---- */
-
-static void load_on(unsigned cpu, struct pmap *p) {
-    host_turn(cpu);
-    pmap_load(p);
-    host_note_program(p != NULL);
-}
 
 static void load_all(struct pmap *p) {
     for (unsigned i = HOST_CPUS; i-- > 0;) load_on(i, p);
@@ -32,35 +19,9 @@ static void load_all(struct pmap *p) {
 static void read_ahead(void) {
     for (unsigned i = 0; i < HOST_CPUS; i++) {
         host_turn(i);
-        for (unsigned page = 0; page < 8; page++) mmu_speculate(VA + page * PAGE_SIZE);
+        know_pages();
     }
     host_turn(0);
-}
-
-static void map_page(struct pmap *p, vaddr_t va) {
-    pfn_t pfn = frame_alloc_zero(FRAME_ANON);
-    spin_lock(&p->lock);
-    pmap_set(p, pmap_make(p, va), pte_make(pfn, true, false));
-    spin_unlock(&p->lock);
-}
-
-/* Clear and note, as mm/ does; the batch is not finished. */
-static void take_page(struct pmap *p, vaddr_t va, struct flush *f) {
-    pte_t *slot = pmap_find(p, va);
-    pfn_t pfn = pte_pfn(*slot);
-    pmap_set(p, slot, 0);
-    flush_page(f, va);
-    flush_drop(f, pfn);
-}
-
-static void unmap_page(struct pmap *p, vaddr_t va) {
-    struct flush f;
-    flush_begin(&f, p);
-    spin_lock(&p->lock);
-    take_page(p, va, &f);
-    pmap_prune(p, va, &f);
-    spin_unlock(&p->lock);
-    flush_finish(&f); /* outside, so that others may take the lock between its steps */
 }
 
 /* Pages 0 to n - 1 are mapped, all CPUs run the space and know them. */
@@ -69,25 +30,15 @@ static void begin(unsigned n) {
     load_all(&pm);
     for (unsigned i = 0; i < n; i++) map_page(&pm, VA + i * PAGE_SIZE);
     read_ahead();
-    tlb_get_stats(&past);
+    count_from_here();
 }
 
 static void finish(void) {
     host_turn(0);
-    for (unsigned i = 0; i < 8; i++) {
-        pte_t *slot = pmap_find(&pm, VA + i * PAGE_SIZE);
-        if (slot && *slot) unmap_page(&pm, VA + i * PAGE_SIZE);
-    }
+    unmap_pages(&pm);
     load_all(NULL);
     pmap_fini(&pm);
 }
-
-#define counted(field, n, ...) \
-    do {                       \
-        struct tlb_stats now_; \
-        tlb_get_stats(&now_);  \
-        is_int((long)(now_.field - past.field), n, __VA_ARGS__); \
-    } while (0)
 
 /* ---- who is called ---- */
 
@@ -105,7 +56,7 @@ static void test_called(void) {
     is_int(mmu_stale(), 0, "when it is back it knows nothing old");
     load_all(NULL);
     load_on(0, &pm);
-    tlb_get_stats(&past);
+    count_from_here();
     unmap_page(&pm, VA + 2 * PAGE_SIZE);
     counted(interrupted, 0, "the others are lazy: none is called");
     counted(lazy, 3, "three are left alone");
@@ -130,7 +81,7 @@ static void test_lazy(void) {
     counted(outdated, 1, "which is counted");
     load_on(3, NULL);
     host_turn(0);
-    tlb_get_stats(&past);
+    count_from_here();
     for (unsigned i = 1; i < 4; i++) unmap_page(&pm, VA + i * PAGE_SIZE);
     counted(interrupted, 2 + 2 + 3, "the batch that frees tables calls the lazy CPU too");
     finish();
@@ -178,7 +129,7 @@ static void act_leave_and_return(void) {
     load_on(2, &other);
     load_on(2, &pm);
     host_turn(2);
-    for (unsigned i = 0; i < 8; i++) mmu_speculate(VA + i * PAGE_SIZE);
+    know_pages();
 }
 
 static void act_flush_too(void) {
@@ -314,15 +265,16 @@ static void test_planted(void) {
 }
 
 int main(void) {
-    host_power(64 * MIB);
-    frame_init(&boot_info);
-    heap_init();
-    frame_promise(8000);
+    power_on();
     pmap_init(&other);
-    test_called();
-    test_lazy();
-    test_end();
-    test_between();
-    test_planted();
+    for (int pcids = 0; pcids < 2; pcids++) {
+        diag("CPUs %s process-context identifiers", pcids ? "with" : "without");
+        mmu_has_pcids = pcids;
+        test_called();
+        test_lazy();
+        test_end();
+        test_between();
+        test_planted();
+    }
     return done_testing();
 }
