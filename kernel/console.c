@@ -11,8 +11,9 @@
  * POSIX chapter 11 in small: ICANON with erase, kill and end of file; ECHO, ICRNL, OPOST and ONLCR; the
  * settings can be read and changed (TCGETS, TCSETS).
  *
- * LOCKING  tty.in.lock and tty.out.lock, wait queues whose locks the serial interrupt takes too. The
- * writer mutex keeps the bytes of one write together.
+ * LOCKING  tty.in.lock and tty.out.lock, wait queues whose locks the serial interrupt takes too. The writer
+ * mutex keeps the bytes of one write together, CHUNK at a time. It is not held while they are taken from
+ * ring 3: they may have to come from swap, whose servers write here, too.
  * MISSING  signals from the keyboard (^C and its kin are data) and job control; VMIN and VTIME (a read
  * without ICANON waits for one byte); input beyond the buffers is dropped, as on any terminal.
  */
@@ -32,7 +33,7 @@
 
 #define EDIT_SIZE  1024
 #define READY_SIZE 4096
-#define CHUNK      256
+#define CHUNK      1024
 #define END_OF_FILE 0x100u /* in ready[]: a ^D that a read shall see */
 
 static struct {
@@ -44,6 +45,7 @@ static struct {
     unsigned head, count;
     struct waitq out;
     struct mutex writer;
+    char cooked[2 * CHUNK];      /* writer: what it sends */
 } tty;
 
 /* ---- input: from the serial interrupt ---- */
@@ -176,18 +178,23 @@ static size_t cook(char *to, const char *from, size_t n) {
     return (size_t)(to - start);
 }
 
+static int send_cooked(const char *text, size_t len) {
+    mutex_lock(&tty.writer);
+    int err = send(tty.cooked, cook(tty.cooked, text, len));
+    mutex_unlock(&tty.writer);
+    return err;
+}
+
 static long console_write(struct file *f, struct io *io, uint64_t *pos) {
-    char text[CHUNK], cooked[2 * CHUNK];
+    char text[CHUNK];
     int err = 0;
     (void)f, (void)pos;
-    mutex_lock(&tty.writer);
     while (!err && io->left) {
         size_t n = io->left < CHUNK ? io->left : CHUNK, before = io_done(io);
         err = io_take(io, text, n);
-        int sent = send(cooked, cook(cooked, text, io_done(io) - before));
+        int sent = send_cooked(text, io_done(io) - before);
         if (!err) err = sent;
     }
-    mutex_unlock(&tty.writer);
     return io_result(io, err);
 }
 
