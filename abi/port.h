@@ -32,7 +32,8 @@
  * (O_NONBLOCK: EAGAIN). poll: POLLIN when read would not wait.
  * write takes whole answers, at most PORT_SLOTS of them, any order: EINVAL if one is for an id that is not out, and then
  * none of them counts. error is 0 or an errno: ENODEV says that the device is gone for good and ends all
- * requests so; all others are EIO.
+ * requests so; all others are EIO. With the answer to a request its frames are others': ENODEV may be said only of a device
+ * that is stilled (its file in /dev/pci closed), since it may have had the others yet.
  */
 #pragma once
 

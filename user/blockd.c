@@ -179,11 +179,13 @@ static void take_results(void) {
     answer(answers, n);
 }
 
-/* One answer of ENODEV ends every request, and the disk. */
+/* One answer of ENODEV ends every request, and the disk. Then their frames are others': a device that is only out of order
+ * must be stilled before, which closing its file does. */
 static _Noreturn void give_up(void) {
     uint32_t out = s.queue.out;
-    say("the device has gone", NULL);
+    close(s.device.file);
     if (out) answer(&(struct port_answer){.id = s.id[__builtin_ctz(out)], .error = ENODEV}, 1);
+    say("the device has gone", NULL);
     _exit(1);
 }
 
@@ -227,11 +229,12 @@ static _Noreturn void serve(const char *address) {
 
 /* ---- the supervisor ---- */
 
-/* A server's life, and how it ended. */
-static int run_server(const char *address) {
+/* A server's life, and how it ended. What there is to say (NULL: nothing) can wait until it lives: others do for a page. */
+static int run_server(const char *address, const char *news) {
     int status;
     pid_t server = fork();
     if (server == 0) serve(address);
+    if (news) say(news, NULL);
     if (server < 0) return NO_MEMORY << 8;
     while (waitpid(server, &status, 0) < 0)
         if (errno != EINTR) fail("wait");
@@ -247,11 +250,13 @@ int main(int argc, char **argv) {
     go_first();
     int keep = (int)syscall(SYS_port_open, s.name, 0ul);
     if (keep < 0) fail("port");
+    const char *news = NULL;
     for (int tries = 0; tries < TRIES;) {
-        int status = run_server(argv[1]);
+        int status = run_server(argv[1], news);
+        news = NULL;
         if (WIFEXITED(status) && WEXITSTATUS(status) != NO_MEMORY) return WEXITSTATUS(status);
         if (WIFSIGNALED(status)) {
-            say("the server was killed, another one takes over", NULL);
+            news = "the server was killed, another one takes over";
             tries = 0;
             s.again = false;
         } else { /* memory is short at this moment, and it is we who make room */
