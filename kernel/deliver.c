@@ -106,6 +106,7 @@ struct delivery {
     struct sigdata data;
     struct action action;
     uint64_t mask; /* to be put back when the handler returns */
+    bool dropped;  /* others came first, and are ignored */
 };
 
 static bool on_altstack(const struct thread *t, uint64_t sp) {
@@ -171,7 +172,10 @@ static bool next_locked(struct process *p, struct thread *me, struct delivery *d
     while (!p->signals.fatal && signal_take_locked(me, ~me->sigmask, &d->data)) {
         int sig = d->data.signo;
         struct action *a = &p->signals.action[sig - 1];
-        if (p->signals.ignored & SIGBIT(sig)) continue;
+        if (p->signals.ignored & SIGBIT(sig)) {
+            d->dropped = true;
+            continue;
+        }
         if (a->handler == HANDLER_DEFAULT) {
             signal_doom_locked(p, sig);
             return false;
@@ -194,13 +198,14 @@ static void no_handler(struct trapframe *tf, struct thread *me) {
 void signal_act(struct trapframe *tf) {
     struct process *p = current_process();
     struct thread *me = current();
-    struct delivery d;
+    struct delivery d = {.dropped = false};
     spin_lock(&process_lock);
     bool found = next_locked(p, me, &d);
     int fatal = p->signals.fatal;
     if (!found && !fatal) signal_recheck_locked(me);
     spin_unlock(&process_lock);
     if (fatal) process_exit(fatal);
+    if (d.dropped) signal_dropped();
     if (found) handle(tf, &d);
     else no_handler(tf, me);
 }

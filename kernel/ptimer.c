@@ -7,7 +7,8 @@
  * A timer brings its own queue entry, so that expiry cannot fail; RLIMIT_SIGPENDING counts it from creation on.
  *
  * LOCKING     ktimer_lock (K) for everything, process_lock inside it for the entry.
- * INVARIANTS  fired: the entry waits in a queue, or a thread has just taken it and is about to call signal_taken.
+ * INVARIANTS  fired, of a timer that tells: the entry waits in a queue, or a thread has just taken or dropped it and is
+ *             about to call signal_taken or signal_dropped. A timer that tells nobody (SIGEV_NONE) is fired for good.
  * MISSING     timers on CPU-time clocks: EINVAL.
  */
 #include "kernel/ptimer.h"
@@ -94,19 +95,38 @@ static bool waits(const struct ptimer *pt) {
     return on;
 }
 
-static void taken_locked(struct ptimer *pt, struct sigdata *d) {
+/* If its signal waits no more: count what was missed, and start anew. */
+static void settle_locked(struct ptimer *pt) {
+    if (pt->notify == SIGEV_NONE || !pt->alarm.fired || waits(pt)) return;
     uint64_t n = alarm_go_on(&pt->alarm, clock_now());
-    pt->overrun = d->timer.overrun = n > OVERRUN_MAX ? OVERRUN_MAX : (int)n;
+    pt->overrun = n > OVERRUN_MAX ? OVERRUN_MAX : (int)n;
     ktimer_set_locked(&pt->timer, pt->alarm.expiry);
 }
 
+/* What says that a timer sent it may be forged (rt_sigqueueinfo): it is believed no more than a signal that was dropped. */
 void signal_taken(struct sigdata *d) {
     struct process *p = current_process();
     if (d->code != SI_TIMER && d->signo != SIGALRM) return;
     ktimer_lock();
     struct ptimer *pt = d->code == SI_TIMER ? find_locked(p, d->timer.id) : NULL;
-    if (pt && pt->alarm.fired && !waits(pt)) taken_locked(pt, d);
-    if (!pt) itimer_taken_locked(p);
+    if (pt) {
+        settle_locked(pt);
+        d->timer.overrun = pt->overrun;
+    } else {
+        itimer_taken_locked(p);
+    }
+    ktimer_unlock();
+}
+
+void signal_dropped(void) {
+    struct process *p = current_process();
+    struct ptimer *pt;
+    ktimer_lock();
+    LIST_FOREACH(pt, &p->timers.list, link) settle_locked(pt);
+    spin_lock(&process_lock);
+    bool alarm = p->signals.pending.set & SIGBIT(SIGALRM);
+    spin_unlock(&process_lock);
+    if (!alarm) itimer_taken_locked(p);
     ktimer_unlock();
 }
 

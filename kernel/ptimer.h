@@ -11,6 +11,8 @@
  *      armed --- expires: signal sent ---> fired --- signal taken: overruns counted ---> armed (or done)
  *                        '- ignored -----> armed, not before 10 ms have passed
  *
+ * A signal that waits and is dropped, since somebody begins to ignore it, counts as taken.
+ *
  * LOCKING  K: ktimer_lock. It comes before process_lock.
  */
 #pragma once
@@ -56,5 +58,5 @@ uint64_t alarm_go_on(struct alarm *, uint64_t now);
 /* Its signal was ignored. */
 void alarm_skip(struct alarm *, uint64_t now);
 void itimer_expired(struct ktimer *);
-/* The running process took SIGALRM. */
+/* The running process took (or dropped) SIGALRM. */
 void itimer_taken_locked(struct process *);

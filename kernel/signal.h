@@ -91,6 +91,8 @@ void signal_act(struct trapframe *);
 bool signal_take_locked(struct thread *, uint64_t set, struct sigdata *) REQUIRES(&process_lock);
 /* A taken signal came from a timer: count its overruns and start it anew. No lock held. */
 void signal_taken(struct sigdata *);
+/* Signals that waited for the running process were dropped: timers that sent them start anew. No lock held. */
+void signal_dropped(void);
 
 /* sigaltstack's change, asked with this stack pointer: 0, -EPERM, -EINVAL, -ENOMEM. */
 int signal_set_altstack(const struct sigframe_altstack *, uint64_t sp);

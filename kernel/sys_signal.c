@@ -131,11 +131,13 @@ static void set_action(int sig, const struct action *a) {
     struct thread *t;
     spin_lock(&process_lock);
     signals_set_action(&p->signals, sig, a);
-    if (p->signals.ignored & SIGBIT(sig)) {
+    bool ignored = p->signals.ignored & SIGBIT(sig);
+    if (ignored) {
         sigpending_flush_locked(&p->signals.pending, SIGBIT(sig));
         LIST_FOREACH(t, &p->threads, of_process) sigpending_flush_locked(t->sigpending, SIGBIT(sig));
     }
     spin_unlock(&process_lock);
+    if (ignored) signal_dropped();
 }
 
 /* Linux's flags; unknown ones are cleared, so that a program can ask which there are. */

@@ -93,6 +93,12 @@ UNUSED static bool await(volatile int *p, int value) {
     return *p >= value;
 }
 
+/* Yields until the signal, which is blocked, waits. */
+UNUSED static void await_pending(int sig) {
+    sigset_t set = set_of(0);
+    while (!sigismember(&set, sig)) sched_yield(), sigpending(&set);
+}
+
 UNUSED static void yields(int n) {
     while (n--) sched_yield();
 }

@@ -167,6 +167,39 @@ static void ignored(void) {
     syscall(SYS_timer_delete, id);
 }
 
+/* Its signal waits, blocked, when somebody begins to ignore it: the signal is gone, the timer goes on. */
+static void dropped(bool when_it_waits) {
+    int id;
+    reset();
+    block(RT);
+    if (!when_it_waits) signal(RT, SIG_IGN);
+    create(CLOCK_MONOTONIC, SIGEV_SIGNAL, RT, 4711, &id);
+    settime(id, 0, MS, MS, NULL);
+    if (when_it_waits || on_holdfast()) await_pending(RT); /* Linux queues none that is ignored and blocked */
+    if (when_it_waits) signal(RT, SIG_IGN);
+    else unblock(RT);
+    handle_info(RT, ticks, SA_RESTART);
+    unblock(RT);
+    ok(await(&count, 2), "a timer whose signal was dropped, %s, goes on", when_it_waits ? "waiting" : "unblocked");
+    syscall(SYS_timer_delete, id);
+}
+
+/* What a program forges to itself in a timer's name starts no timer that has nothing to send. */
+static void forged(void) {
+    struct { int signo, error, code, pad, id, overrun; uint64_t value, more[12]; } si = {.code = SI_TIMER};
+    int id;
+    create(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0, &id);
+    settime(id, 0, MS, MS, NULL);
+    si.id = id;
+    block(RT);
+    is_int(syscall(SYS_rt_sigqueueinfo, getpid(), RT, &si), 0, "SI_TIMER may be said to oneself");
+    is_int(raw_sigtimedwait(BIT(RT), NULL, NULL), RT, "it comes");
+    unblock(RT);
+    nanosleep(&(struct timespec){0, 3 * MS}, NULL);
+    is_int(ns_of(gettime(id).interval), MS, "the timer is as it was");
+    syscall(SYS_timer_delete, id);
+}
+
 static void bad(void) {
     struct event ev = {.signo = RT, .notify = SIGEV_SIGNAL};
     struct times t = {{0, 0}, {0, 1000000000}};
@@ -245,6 +278,9 @@ int main(void) {
     silent();
     usual();
     ignored();
+    dropped(true);
+    dropped(false);
+    forged();
     bad();
     lives();
     return done_testing();
