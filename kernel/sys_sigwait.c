@@ -21,7 +21,7 @@
 
 /* ---- sigtimedwait ---- */
 
-/* 1 and *d; -ETIMEDOUT; -EINTR: a signal of another kind wants its handler. */
+/* 1 and *d; -ETIMEDOUT; -EINTR: a signal of another kind wants its handler, not one that another thread took first. */
 static int wait_locked(struct thread *me, uint64_t set, uint64_t deadline, struct sigdata *d) REQUIRES(&process_lock) {
     struct waitlist list = {0};
     int result = 0;
@@ -30,6 +30,7 @@ static int wait_locked(struct thread *me, uint64_t set, uint64_t deadline, struc
         me->sigwait = set;
         result = sched_sleep(&list, &process_lock, deadline, true);
         me->sigwait = 0;
+        signal_recheck_locked(me);
     }
     signal_recheck_locked(me);
     signal_offer_locked(me->process, set, me); /* whoever woke us may have meant one that we leave */

@@ -37,10 +37,10 @@ static void reset(void) {
 /* ---- to the process ---- */
 
 static void *asleep(void *tid) {
-    unblock(SIGUSR1);
+    block(SIGUSR1);
     *(volatile int *)tid = me();
     up = 1;
-    while (!stop) syscall(SYS_pause);
+    while (!stop) raw_sigsuspend(0);
     return NULL;
 }
 
@@ -51,6 +51,7 @@ static void to_whom(void) {
     block(SIGUSR1);
     pthread_t t = start(asleep, (void *)&tid);
     await(&up, 1);
+    await_state(tid, "S");
     kill(getpid(), SIGUSR1);
     ok(await(&count, 1), "a signal to the process is handled");
     is_int(where, tid, "by the thread that does not block it, though it slept");
@@ -153,6 +154,54 @@ static void shared_out(void) {
     unblock(RT);
 }
 
+/*
+ * One CPU. The thread that waits is woken for SIGUSR1 of the process, which another, more urgent, takes before it runs: it
+ * has seen nothing, so it waits on. Linux ends its call with EINTR.
+ */
+static volatile int waiting, got; /* nothing yet: 0 */
+
+static void *waits(void *arg) {
+    unblock(SIGUSR1);
+    waiting = me();
+    got = raw_sigtimedwait(BIT(RT), NULL, NULL);
+    raw_sigtimedwait(BIT(RT + 1), NULL, NULL);
+    return arg;
+}
+
+static int set_policy(int policy, int priority) {
+    return (int)syscall(SYS_sched_setscheduler, 0, policy, &priority);
+}
+
+static void stolen(void) {
+    unsigned long one = 1, before;
+    reset();
+    long size = syscall(SYS_sched_getaffinity, 0, sizeof before, &before);
+    syscall(SYS_sched_setaffinity, 0, sizeof one, &one);
+    block(SIGUSR1);
+    block(RT);
+    block(RT + 1);
+    pthread_t t = start(waits, NULL);
+    await(&waiting, 1);
+    await_state(waiting, "S");
+    if (set_policy(SCHED_FIFO, 10)) bail_out("no SCHED_FIFO: %s", strerror(errno));
+    kill(getpid(), SIGUSR1);
+    unblock(SIGUSR1);
+    is_int(where, me(), "a signal that one was woken for is taken by another");
+    set_policy(SCHED_OTHER, 0);
+    await_state(waiting, "S");
+    if (on_holdfast()) is_int(got, 0, "who waits for a different one waits on");
+    else skip(1, "Linux says EINTR");
+    syscall(SYS_tgkill, getpid(), waiting, RT);
+    while (!got) sched_yield();
+    if (on_holdfast()) is_int(got, RT, "until it comes");
+    else skip(1, "Linux says EINTR");
+    syscall(SYS_tgkill, getpid(), waiting, RT + 1);
+    pthread_join(t, NULL);
+    unblock(RT);
+    unblock(RT + 1);
+    syscall(SYS_sched_setaffinity, 0, (size_t)size, &before);
+}
+
 /* ---- handlers in all of them, from all of them ---- */
 
 static volatile int handled;
@@ -220,6 +269,7 @@ int main(void) {
     later();
     handed_on();
     shared_out();
+    stolen();
     storms();
     is_int(fate_of(fault_in_thread, NULL), 1000 + SIGSEGV, "a fault ends all threads");
     is_int(fate_of(fatal_to_thread, NULL), 1000 + SIGTERM, "a fatal signal to one ends all");
