@@ -136,6 +136,7 @@ static int build_frame(struct trapframe *tf, const struct delivery *d) {
 static void mask_for_handler(const struct delivery *d) {
     uint64_t mask = current()->sigmask | d->action.mask;
     if (!(d->action.flags & SA_NODEFER)) mask |= SIGBIT(d->data.signo);
+    current()->sigsuspended = false;
     spin_lock(&process_lock);
     signal_set_mask_locked(mask & ~UNBLOCKABLE);
     spin_unlock(&process_lock);
@@ -160,11 +161,9 @@ static void handle(struct trapframe *tf, struct delivery *d) {
 
 /* ---- deciding ---- */
 
-/* The mask that sigsuspend put aside, or the one there is. */
-static uint64_t mask_to_return_to(struct thread *me) {
-    uint64_t mask = me->sigsuspended ? me->sigsaved : me->sigmask;
-    me->sigsuspended = false;
-    return mask;
+/* The mask that sigsuspend put aside, until a handler runs or none is to, or the one there is. */
+static uint64_t mask_to_return_to(const struct thread *me) {
+    return me->sigsuspended ? me->sigsaved : me->sigmask;
 }
 
 /* The next signal that has a handler: false if there is none, or if one was the end. */
@@ -191,6 +190,7 @@ static bool next_locked(struct process *p, struct thread *me, struct delivery *d
 static void no_handler(struct trapframe *tf, struct thread *me) {
     spin_lock(&process_lock);
     signal_set_mask_locked(mask_to_return_to(me));
+    me->sigsuspended = false;
     spin_unlock(&process_lock);
     settle_without_handler(tf);
 }

@@ -139,6 +139,26 @@ static void gone(void *arg) {
     _exit(9);
 }
 
+/* sigsuspend's old mask is what a handler returns to, also if the first one that was due could not run. */
+static void segv_looks(int sig, siginfo_t *si, void *context) {
+    const struct kcontext *c = context;
+    (void)sig, (void)si;
+    _exit((c->mask & (BIT(SIGUSR1) | BIT(SIGUSR2))) == (BIT(SIGUSR1) | BIT(SIGUSR2)) ? 7 : 8);
+}
+
+static void suspended(void *sp) {
+    static const uint64_t none = 0;
+    handle(SIGUSR1, looks, 0);
+    handle_info(SIGSEGV, segv_looks, SA_ONSTACK);
+    set_alt(0);
+    block(SIGUSR1);
+    block(SIGUSR2);
+    raise(SIGUSR1);
+    __asm__ volatile("movq %0, %%rsp\nmovl $8, %%esi\nmovl %1, %%eax\nsyscall\nud2"
+                     ::"r"(sp), "i"(SYS_rt_sigsuspend), "D"(&none) : "memory", "rax", "rsi");
+    __builtin_unreachable();
+}
+
 static void bad_stacks(void) {
     char *ro = map_pages(4, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS), *cut_off = anon(4);
     munmap(cut_off, 3 * PG);
@@ -156,6 +176,7 @@ static void bad_stacks(void) {
         is_int(fate_of(same_handler, stacks[i].sp), 1000 + SIGSEGV, "its handler cannot run there either");
         is_int(fate_of(alt_handler, stacks[i].sp), 7, "but on the alternate stack it can");
     }
+    is_int(fate_of(suspended, (void *)0x10000ul), 7, "in sigsuspend, the mask to return to is the old one all the same");
     is_int(fate_of(overflow, NULL), 1000 + SIGSEGV, "an alternate stack that is full");
     is_int(fate_of(gone, NULL), 1000 + SIGSEGV, "an alternate stack that is gone");
 }
