@@ -29,6 +29,12 @@ void aio_init(void);
 void aio_process_exit(struct process *);
 void aio_process_exec(struct process *);
 
+/*
+ * A request may have waited for this: a transfer or a round of page-out has ended, or the threads of a process have been told
+ * to end. Those that are stalled are looked at again. Any lock may be held that is not taken in interrupts.
+ */
+void aio_event(void);
+
 /* The limits of contract Q7, under FreeBSD's names and meanings; system-wide. */
 struct aio_limits {
     uint64_t max_queue;          /* vfs.aio.max_aio_queue: requests in the system, finished ones included until reaped */
@@ -45,6 +51,7 @@ struct aio_stats {
     uint64_t queued;    /* not begun */
     uint64_t parked;    /* wait for somebody to let go of their range */
     uint64_t running;   /* begun: some pages may be in */
+    uint64_t stalled;   /* of the running: the next page is in swap, or there is no frame for it just now */
     uint64_t active;    /* of the running: a worker has it in hand right now */
     uint64_t finished;  /* ended, not yet reaped */
     uint64_t processes; /* that have had a request and still live */

@@ -5,7 +5,7 @@
  * Stopping a request, wherever it is: the work of aio_cancel(2).
  *
  *     QUEUED, PARKED   nothing has been done yet: it ends here
- *     READY            between two slices: undone, and it ends here (C2, L4)
+ *     READY, STALLED   between two slices: undone, and it ends here (C2, L4)
  *     ACTIVE           in a worker's hand: ask, and wait for no more than its slice
  *     FINISHED         too late: ALLDONE
  *
@@ -42,6 +42,7 @@ static bool stop_active_locked(struct aio_process *ap, struct aio_request *rq) R
 static int cancel_locked(struct aio_process *ap, struct aio_request *rq) REQUIRES(&ap->lock) {
     switch (rq->state) {
     case AIO_READY:
+    case AIO_STALLED:
         __atomic_fetch_add(&asked, 1, __ATOMIC_RELAXED);
         __attribute__((fallthrough));
     case AIO_QUEUED:

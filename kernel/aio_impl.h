@@ -16,8 +16,9 @@
  *                  ^   ^                | | ^                                            ^
  *                  |   +-- released --- | | |                                            |
  *                  |                    | | +--- taken --- READY ----- cancelled --------+
- *                PARKED <- range held --+ |                  ^
- *                                         +--- more to do ---+
+ *                PARKED <- range held --+ |                 ^ ^                          |
+ *                                         +--- more to do --+ +-- event --+              |
+ *                                         +--- lacks a page ----------> STALLED ---------+
  *
  *   QUEUED    not begun: holds no range, no charge. Also a parked request whose turn has come again;
  *             those stand at the head, in their order.
@@ -25,16 +26,19 @@
  *             process's parked requests are queued again. No worker waits for a range, ever.
  *   ACTIVE    in the hands of one worker: nobody else looks at its job.
  *   READY     begun, waiting for its next slice: holds its range and its charge.
+ *   STALLED   the same, but its next page has to come from swap, or a frame has to be made free. Whenever something
+ *             of that kind has happened, all that are stalled are READY, and their turn shows whose it was. No worker
+ *             waits for a device, ever.
  *   FINISHED  has its result, in order of completion, until aio_return or aio_waitcomplete takes it.
  *
- * "Running" in the contract is ACTIVE or READY: at most max_per_proc of them (Q7). aio_end_locked is the
+ * "Running" in the contract is ACTIVE, READY or STALLED: at most max_per_proc of them (Q7). aio_end_locked is the
  * one way into FINISHED, hence each request ends once (X7), and there it is notified once: the signal's queue entry
  * is part of the request, so that this needs no memory, and whoever reaps the request takes it back (R3).
  *
  * LOCKING  letters on the fields:
  *   A  aio_process.lock, a mutex: the requests of one process. Held by a system call or a worker for some
  *      list operations, never while pages are brought in. It comes before mm/'s locks: lock_job_finish
- *      runs under it, and user memory may be touched (aio_waitcomplete, one pointer).
+ *      runs under it. User memory is touched only as far as it is there (aio_waitcomplete, one pointer).
  *   R  aio_ring.lock, a mutex: which processes have work, who visits them, and the hold for tests.
  *   L  aio_all.lock, a mutex: the list of all aio_process; statistics and audit walk it.
  *   H  the hand: whoever made the request ACTIVE.
@@ -59,7 +63,7 @@
 #include "kernel/sync.h"
 #include "mm/mm.h"
 
-enum aio_state { AIO_QUEUED, AIO_PARKED, AIO_READY, AIO_ACTIVE, AIO_FINISHED, AIO_STATES };
+enum aio_state { AIO_QUEUED, AIO_PARKED, AIO_READY, AIO_STALLED, AIO_ACTIVE, AIO_FINISHED, AIO_STATES };
 
 /* What is asked, checked as far as submission checks (Q4, Q5). */
 struct aio_ask {
@@ -129,6 +133,8 @@ void aio_process_init(void);
 struct aio_process *aio_process_get(struct process *);
 /* Without making it: NULL if there never was a request. */
 struct aio_process *aio_process_peek(struct process *);
+/* aio_resume_locked for every process. */
+void aio_resume_all(void);
 
 /* ---- aio_queue.c: a process's requests ---- */
 
@@ -156,7 +162,7 @@ uint64_t aio_slots_taken(void); /* in the system */
 uint64_t aio_accepted(void);    /* submissions since boot */
 
 static inline uint64_t aio_running_locked(const struct aio_process *ap) REQUIRES(&ap->lock) {
-    return ap->count[AIO_READY] + ap->count[AIO_ACTIVE];
+    return ap->count[AIO_READY] + ap->count[AIO_STALLED] + ap->count[AIO_ACTIVE];
 }
 
 /* ---- aio_ring.c: whose turn it is ---- */
@@ -182,6 +188,15 @@ void aio_serve(struct aio_process *);
 /* mm/'s hook: a range of the space (arg: its aio_process) was released. */
 void aio_released(void *arg);
 uint64_t aio_slices_done(void);
+
+/* ---- aio_stall.c: those that wait for a page or a frame ---- */
+
+/* False: no memory for its thread. */
+bool aio_stall_init(void);
+uint64_t aio_events(void); /* counted by aio_event, since boot */
+/* Set aside until the next event, if there has been none since `seen` was counted; by its hand. */
+void aio_stall_locked(struct aio_process *ap, struct aio_request *, uint64_t seen) REQUIRES(&ap->lock);
+void aio_resume_locked(struct aio_process *ap) REQUIRES(&ap->lock);
 
 /* ---- aio_cancel.c ---- */
 

@@ -98,6 +98,17 @@ void aio_process_exec(struct process *p) {
     aio_process_exit(p);
 }
 
+void aio_resume_all(void) {
+    struct aio_process *ap;
+    mutex_lock(&aio_all.lock);
+    LIST_FOREACH(ap, &aio_all.list, all) {
+        mutex_lock(&ap->lock);
+        aio_resume_locked(ap);
+        mutex_unlock(&ap->lock);
+    }
+    mutex_unlock(&aio_all.lock);
+}
+
 /* ---- what there is to set and to see ---- */
 
 void aio_set_limit(uint64_t *field, uint64_t value) {
@@ -127,6 +138,7 @@ void aio_get_stats(struct aio_stats *s) {
         s->queued += ap->count[AIO_QUEUED];
         s->parked += ap->count[AIO_PARKED];
         s->running += aio_running_locked(ap);
+        s->stalled += ap->count[AIO_STALLED];
         s->active += ap->count[AIO_ACTIVE];
         s->finished += ap->count[AIO_FINISHED];
         mutex_unlock(&ap->lock);
@@ -142,8 +154,9 @@ static const char *audit_request(struct aio_process *ap, const struct aio_reques
     REQUIRES(&ap->lock) {
     if (rq->state != state) return "I5: an asynchronous request is on the list of another state";
     if (!hashed_once(ap, rq)) return "I5: an asynchronous request cannot be found by its name";
-    if (state == AIO_READY && !rq->begun) return "I5: a request waits for a slice but never began";
-    if (state != AIO_READY && state != AIO_ACTIVE && rq->begun) return "I5: a request that is not running holds a range";
+    bool between = state == AIO_READY || state == AIO_STALLED;
+    if (between && !rq->begun) return "I5: a request waits for a slice but never began";
+    if (!between && state != AIO_ACTIVE && rq->begun) return "I5: a request that is not running holds a range";
     return NULL;
 }
 

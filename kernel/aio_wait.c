@@ -9,7 +9,8 @@
  * a request that is gone.
  *
  * LOCKING  aio_impl.h. aio_waitcomplete writes the program's pointer under the lock, before it reaps: if
- *          that fails, the request is still there.
+ *          that fails, the request is still there. Its place may be in swap, and nobody waits for a disk with the lock
+ *          held: what is not there is touched without it, and then all is looked at again.
  */
 #include <asm/errno.h>
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 #include "arch/uaccess.h"
 #include "gen/syscalls.h"
 #include "kernel/aio_impl.h"
+#include "kernel/preempt.h"
 #include "kernel/process.h"
 #include "kernel/time.h"
 
@@ -81,10 +83,18 @@ long sys_aio_suspend(uint64_t list, uint64_t count, uint64_t timeout) {
 
 /* ---- aio_waitcomplete ---- */
 
-/* The oldest finished request is taken: its result. */
+/* Only if the place is in memory: 0 or -EFAULT. */
+static int put_name(uint64_t where, uint64_t name) {
+    preempt_disable();
+    int err = copyout(where, &name, sizeof name);
+    preempt_enable();
+    return err;
+}
+
+/* The oldest finished request is taken: its result. -EFAULT: it is not, yet. */
 static long collect_locked(struct aio_process *ap, uint64_t where) REQUIRES(&ap->lock) {
     struct aio_request *rq = TAILQ_FIRST(&ap->list[AIO_FINISHED]);
-    if (copyout(where, &rq->ask.user, sizeof rq->ask.user)) return -EFAULT;
+    if (put_name(where, rq->ask.user)) return -EFAULT;
     long result = -rq->error;
     aio_reap_locked(ap, rq);
     return result;
@@ -99,6 +109,16 @@ static long wait_any(struct aio_process *ap, uint64_t where, uint64_t deadline, 
     return result;
 }
 
+/* wait_any once more whenever its place had to be brought in. */
+static long wait_complete(struct aio_process *ap, uint64_t where, uint64_t deadline, bool poll) {
+    uint64_t nobody = 0;
+    long result;
+    do {
+        result = wait_any(ap, where, deadline, poll);
+    } while (result == -EFAULT && !copyout(where, &nobody, sizeof nobody));
+    return result;
+}
+
 long sys_aio_waitcomplete(uint64_t where, uint64_t timeout) {
     uint64_t deadline, nobody = 0;
     bool poll;
@@ -106,5 +126,5 @@ long sys_aio_waitcomplete(uint64_t where, uint64_t timeout) {
     int err = decode_timeout(timeout, &deadline, &poll);
     if (err) return err;
     struct aio_process *ap = aio_process_peek(current_process());
-    return ap ? wait_any(ap, where, deadline, poll) : -EAGAIN;
+    return ap ? wait_complete(ap, where, deadline, poll) : -EAGAIN;
 }

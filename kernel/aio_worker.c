@@ -8,8 +8,9 @@
  *
  * The work is mlock's own (lock_job_*, X2), in the submitter's space, with the privilege it had at
  * submission and the limit as it stands when the job begins (X1). A worker never waits for a range: a
- * request whose range is held by somebody is parked, and mm/'s hook queues it again. So two workers
- * serve any number of running requests; a second one helps only while the first sleeps inside mm/.
+ * request whose range is held by somebody is parked, and mm/'s hook queues it again. Nor does it wait for a page
+ * or a frame: a request that lacks one is stalled (kernel/aio_stall.c). So two workers serve any number of running
+ * requests; a second one helps only while the first sleeps for a lock.
  *
  * FIFO within a process (X3): new requests begin in the order of submission. While one goes on and
  * another is new, they take turns, so neither a long request nor a stream of short ones starves the other.
@@ -57,13 +58,12 @@ static struct aio_request *take(struct aio_process *ap) {
 
 /* ---- doing ---- */
 
-/* The process is about to die of a signal: no use in going on, and it may be waiting for this very range. */
+/* Cancelled; or no use in going on, for who asked is about to end, and may be waiting for this very range. */
 static bool doomed(const struct aio_request *rq, const struct aio_process *ap) {
-    return __atomic_load_n(&rq->cancel, __ATOMIC_ACQUIRE) ||
-           __atomic_load_n(&ap->process->signals.fatal, __ATOMIC_RELAXED);
+    return __atomic_load_n(&rq->cancel, __ATOMIC_ACQUIRE) || process_is_ending(ap->process);
 }
 
-/* 1: more to do. -EINPROGRESS: somebody holds the range. Else it is to end so: 0 or -errno. */
+/* 1: more to do. -EINPROGRESS: somebody holds the range, or (begun) a page is missing. Else it is to end so: 0 or -errno. */
 static int slice(struct aio_request *rq, const struct aio_process *ap) {
     if (doomed(rq, ap)) return -ECANCELED;
     if (!rq->begun) {
@@ -75,6 +75,11 @@ static int slice(struct aio_request *rq, const struct aio_process *ap) {
 }
 
 /* ---- where it belongs now ---- */
+
+/* What there had been of either before the slice. */
+struct seen {
+    uint64_t releases, events;
+};
 
 /* Parked, unless the range may have been released since `seen` was read. The hook counts before it looks for
  * parked requests, we park before we look at its count: one of us sees the other. */
@@ -100,12 +105,13 @@ void aio_released(void *arg) NOT_ANALYSED {
     if (!ours) mutex_unlock(&ap->lock);
 }
 
-static void put_back(struct aio_process *ap, struct aio_request *rq, int result, uint64_t seen) {
+static void put_back(struct aio_process *ap, struct aio_request *rq, int result, const struct seen *seen) {
     mutex_lock(&ap->lock);
     bool goes_on = result > 0 || result == -EINPROGRESS;
     if (goes_on && rq->cancel) aio_end_locked(ap, rq, ECANCELED);
     else if (result > 0) aio_move_locked(rq, ap, AIO_READY, false);
-    else if (goes_on) park_locked(ap, rq, seen);
+    else if (goes_on && rq->begun) aio_stall_locked(ap, rq, seen->events);
+    else if (goes_on) park_locked(ap, rq, seen->releases);
     else aio_end_locked(ap, rq, -result);
     aio_ring_update_locked(ap);
     __atomic_fetch_add(&slices, 1, __ATOMIC_RELAXED); /* under the lock: whoever sees the one sees the other */
@@ -117,10 +123,10 @@ void aio_serve(struct aio_process *ap) {
     if (!rq) return;
     aio_ring_freeze(rq);
     race_point(RACE_AIO_TAKEN);
-    uint64_t seen = __atomic_load_n(&ap->releases, __ATOMIC_SEQ_CST);
+    struct seen seen = {__atomic_load_n(&ap->releases, __ATOMIC_SEQ_CST), aio_events()};
     int result = slice(rq, ap);
     race_point(RACE_AIO_SLICED);
-    put_back(ap, rq, result, seen);
+    put_back(ap, rq, result, &seen);
 }
 
 static void worker(void *arg) {
@@ -138,7 +144,7 @@ void aio_init(void) {
     aio_process_init();
     aio_queue_init();
     aio_ring_init();
-    for (int i = 0; i < WORKERS; i++) {
-        if (!thread_create_kernel("aio", worker, NULL)) panic("no memory for the threads of asynchronous requests");
-    }
+    bool ok = aio_stall_init();
+    for (int i = 0; ok && i < WORKERS; i++) ok = thread_create_kernel("aio", worker, NULL);
+    if (!ok) panic("no memory for the threads of asynchronous requests");
 }

@@ -171,6 +171,7 @@ static void kill_others_locked(struct process *p) REQUIRES(&process_lock) {
         __atomic_or_fetch(&t->attention, ATTENTION_KILL, __ATOMIC_SEQ_CST);
         sched_interrupt(t);
     }
+    aio_event();
 }
 
 /* While another thread takes the process over, it is the process's fate: the caller just goes. */

@@ -12,6 +12,7 @@
  *   vfs.aio.queued .parked .running .finished
  *                                   N    in each state; parked: somebody else holds part of the range
  *   vfs.aio.active                  N    of the running, in a worker's hand at this moment
+ *   vfs.aio.stalled                 N    of the running, those that wait for a page from swap, or for a frame
  *   vfs.aio.processes               N    processes that have made requests and live
  *   vfs.aio.accepted .slices        N    submissions accepted, slices done, since boot
  *   vfs.aio.cancels                 N    cancels of running requests asked for, since boot
@@ -88,6 +89,7 @@ AIO_STAT(queued)
 AIO_STAT(parked)
 AIO_STAT(running)
 AIO_STAT(active)
+AIO_STAT(stalled)
 AIO_STAT(finished)
 AIO_STAT(processes)
 AIO_STAT(accepted)
@@ -192,6 +194,7 @@ const struct knob knobs[] = {
     {"vfs.aio.parked", N(get_aio_parked)},
     {"vfs.aio.running", N(get_aio_running)},
     {"vfs.aio.active", N(get_aio_active)},
+    {"vfs.aio.stalled", N(get_aio_stalled)},
     {"vfs.aio.finished", N(get_aio_finished)},
     {"vfs.aio.processes", N(get_aio_processes)},
     {"vfs.aio.accepted", N(get_aio_accepted)},

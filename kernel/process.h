@@ -104,6 +104,12 @@ static inline bool process_privileged(const struct process *p) {
     return p->cred.euid == 0;
 }
 
+/* Have its threads been told to end, by a fatal signal, exit_group or exec? A look without the lock: it stays so. */
+static inline bool process_is_ending(const struct process *p) {
+    return __atomic_load_n(&p->signals.fatal, __ATOMIC_RELAXED) || __atomic_load_n(&p->ending, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&p->taker, __ATOMIC_RELAXED);
+}
+
 /* Tell the space what its calls are judged by now: after any change of uid or limit. No lock held. May sleep. */
 void process_push_limits(struct process *);
 

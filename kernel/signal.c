@@ -20,6 +20,7 @@
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 
+#include "kernel/aio.h"
 #include "kernel/assert.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
@@ -70,6 +71,7 @@ void signal_doom_locked(struct process *p, int sig) {
     struct thread *t;
     if (!p->signals.fatal || sig == SIGKILL) p->signals.fatal = sig;
     LIST_FOREACH(t, &p->threads, of_process) attend(t, ATTENTION_SIGNAL | ATTENTION_KILL);
+    aio_event();
 }
 
 /* It is awake now and will look; the next signal is for another one. */

@@ -109,7 +109,7 @@ int frame_commit(uint64_t n);
 void frame_uncommit(uint64_t n);
 /*
  * Promise n tables, and take that back: what was promised and what was given are two totals. -ENOMEM as above; -ESTALL:
- * it would fit, but so many frames have to be made free first (memory_wait(n), mm/stall.h).
+ * it would fit, but so many frames have to be made free first (mm/stall.h).
  */
 int frame_promise(uint64_t n);
 void frame_unpromise(uint64_t n);

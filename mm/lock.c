@@ -52,21 +52,33 @@ static int populate_once(struct space *s, vaddr_t *next, vaddr_t end, uint64_t *
     return err;
 }
 
-#define AFTER_WAIT 8 /* pages that a slice goes on for when it had to wait: others, and a cancel, are due */
+/* Without waiting: 1 more to do, 0, -ESTALL, or an error. */
+static int populate(struct space *s, vaddr_t *next, vaddr_t end, uint64_t *budget, bool past_end, struct stall *st) {
+    rw_lock_shared(&s->lock);
+    int err = populate_once(s, next, end, budget, past_end, st);
+    rw_unlock_shared(&s->lock);
+    return err ? err : *next < end;
+}
 
 int wanted_populate(struct space *s, vaddr_t *next, vaddr_t end, uint64_t budget, bool past_end) {
     struct stall st = {0};
     int err;
-    for (;;) {
-        rw_lock_shared(&s->lock);
-        err = populate_once(s, next, end, &budget, past_end, &st);
-        rw_unlock_shared(&s->lock);
-        if (!stalled(&err, &st)) break;
-        if (budget > AFTER_WAIT) budget = AFTER_WAIT;
-    }
+    do {
+        err = populate(s, next, end, &budget, past_end, &st);
+    } while (stalled(&err, &st));
     stall_end(&st);
     pageout_check();
-    return err ? err : *next < end;
+    return err;
+}
+
+/* The whole range of a call. */
+static int populate_all(struct space *s, vaddr_t start, vaddr_t end, bool past_end) {
+    int err;
+    do {
+        race_point(RACE_LOCK_SLICE);
+        err = wanted_populate(s, &start, end, SLICE, past_end);
+    } while (err > 0);
+    return err;
 }
 
 /* Lock held, exclusive. What truncation does meanwhile makes HOLES_SOME of it again, and then they stay. */
@@ -169,14 +181,22 @@ static int lock_error(int err) {
 int lock_job_step(struct lock_job *j, uint64_t budget) {
     if (j->next >= j->end) return 0;
     race_point(RACE_LOCK_SLICE);
-    int err = wanted_populate(j->space, &j->next, j->end, budget, false);
+    int err = stall_ask(&j->stall); /* for what the last step lacked */
+    while (!err) {
+        err = populate(j->space, &j->next, j->end, &budget, false, &j->stall);
+        if (err != -ESTALL) break;
+        err = stall_ask(&j->stall);
+    }
+    if (err != -EINPROGRESS) stall_end(&j->stall);
+    pageout_check();
     j->pages_done = pages_in(j->next - j->start);
-    return err < 0 ? lock_error(err) : err;
+    return lock_error(err);
 }
 
 void lock_job_finish(struct lock_job *j, bool commit) {
     if (!j->begun) return;
     struct space *s = j->space;
+    stall_end(&j->stall);
     if (commit) flush_grown(&s->pmap);
     race_point(RACE_LOCK_FINISH);
     rw_lock(&s->lock);
@@ -196,11 +216,9 @@ int space_lock(struct space *s, vaddr_t addr, uint64_t len, bool on_fault) {
     range_lock(&s->ranges, &j.hold, j.start, j.end);
     err = begin_held(&j);
     if (err) return err;
-    do {
-        err = lock_job_step(&j, SLICE);
-    } while (err > 0);
+    err = populate_all(s, j.start, j.end, false);
     lock_job_finish(&j, err == 0);
-    return err;
+    return lock_error(err);
 }
 
 /* ---- munlock ---- */
@@ -251,15 +269,11 @@ static int mark_all(struct space *s, enum lock_mode mode, uint64_t *charged) {
 
 static int lock_current(struct space *s, enum lock_mode mode) {
     uint64_t charged;
-    vaddr_t next = USER_MIN;
     rw_lock(&s->lock);
     int err = mark_all(s, mode, &charged);
     rw_unlock(&s->lock);
     if (err) return err;
-    do {
-        race_point(RACE_LOCK_SLICE);
-        err = wanted_populate(s, &next, USER_MAX, SLICE, true);
-    } while (err > 0);
+    err = populate_all(s, USER_MIN, USER_MAX, true);
     if (!err) flush_grown(&s->pmap);
     race_point(RACE_LOCK_FINISH);
     rw_lock(&s->lock);

@@ -71,6 +71,7 @@ int space_unmap(struct space *s, vaddr_t addr, uint64_t len) {
     spares_put(&sp);
     rw_unlock(&s->lock);
     range_unlock(&s->ranges, &hold);
+    memory_freed();
     return err;
 }
 

@@ -16,6 +16,7 @@
 #include "mm/heap.h"
 #include "mm/object.h"
 #include "mm/range.h"
+#include "mm/stall.h"
 #include "mm/types.h"
 
 struct space;
@@ -107,7 +108,8 @@ void space_set_pager(struct space *);
  *
  * begin: 0; -EINPROGRESS when somebody holds part of the range (call again after the space's release
  * hook fired); or the error that mlock would give. A range of no bytes ends in 0 with nothing to step.
- * step: brings in at most budget pages: 1 more to do, 0 all resident, or an error.
+ * step: brings in at most budget pages: 1 more to do, 0 all resident, or an error. -EINPROGRESS when a page has to come
+ * from swap, or a frame has to be made free (call again after the stalls' hook fired): it never waits for either.
  * finish(commit): true makes the lock real; false (after an error, or for a cancel) undoes what this job
  * locked. Neither can fail. After finish, others may have the range.
  */
@@ -121,6 +123,7 @@ struct lock_job {
     bool on_fault, privileged, begun;
     uint64_t charged;        /* pages that begin charged */
     struct range_hold hold;
+    struct stall stall;      /* what the next page lacks */
 };
 
 void lock_job_init(struct lock_job *, struct space *, vaddr_t addr, uint64_t len, bool on_fault, bool privileged);

@@ -6,7 +6,7 @@
  *
  *      free frames   high ─────────────  stop
  *                    low  ─────────────  start                     (mm/frame.c: frame_wanted)
- *                         ═════════════  who touches a page waits  (memory_wait)
+ *                         ═════════════  who touches a page waits  (mm/stall.h)
  *                         ·············  the kernel's own, then the pager's
  *
  * Each round visits every space and every object once, and asks of each in proportion to what it holds: so many
@@ -139,7 +139,7 @@ static void go_round(struct round *r) {
 
 /* ---- the thread ---- */
 
-/* work held. Are there frames for all who wait? They may not have run yet. */
+/* work held. Are there frames for all who wait? They may not have run yet, or not know: others have let frames go. */
 static bool all_served(void) {
     return !waiting || frame_room(demand);
 }
@@ -150,10 +150,16 @@ static uint64_t wanted(void) {
     return !all_served() && n < demand ? demand : n;
 }
 
+/* work held. */
 static void tell_waiting(bool in_vain) {
-    mutex_lock(&work);
     total.barren += in_vain;
     cond_broadcast(&room);
+    if (waiting) stall_event();
+}
+
+static void tell(bool in_vain) {
+    mutex_lock(&work);
+    tell_waiting(in_vain);
     mutex_unlock(&work);
 }
 
@@ -177,20 +183,23 @@ static bool make_room(void) {
         }
         if (!gone || r.sum.starved) swap_wait();
         effort = 0;
-        tell_waiting(false);
+        tell(false);
     }
 }
 
 void pageout_step(void) {
     bool in_vain = make_room();
     __atomic_store_n(&hopeless, in_vain ? frame_wanted() : 0, __ATOMIC_RELAXED);
-    tell_waiting(in_vain);
+    tell(in_vain);
 }
 
 _Noreturn void pageout_run(void) {
     for (;;) {
         mutex_lock(&work);
-        while (!kicked && all_served()) cond_wait(&wake, &work);
+        while (!kicked && all_served()) {
+            tell_waiting(false);
+            cond_wait(&wake, &work);
+        }
         __atomic_store_n(&kicked, false, __ATOMIC_RELAXED);
         mutex_unlock(&work);
         pageout_step();
@@ -208,43 +217,69 @@ void pageout_check(void) {
 
 /* ---- waiting ---- */
 
-bool memory_wait(uint64_t n) {
-    if (frame_room(n)) return true;
-    if (current_is_pager()) return false;
-    if (!frame_possible(n)) return object_make_room();
-    mutex_lock(&work);
-    uint64_t before = total.barren;
-    int killed = 0;
+/* work held. */
+static int outlook(const struct stall *st) {
+    if (frame_room(st->frames)) return 0; /* whoever takes it first, it was not in vain: the caller comes again */
+    return total.barren < st->since + 2 ? -EINPROGRESS : -ENOMEM;
+}
+
+/* work held. */
+static void enter(struct stall *st) {
+    st->queued = true;
+    st->since = total.barren;
     total.stalls++;
     waiting++;
-    demand += n;
-    bool ok; /* there was room: whoever takes it first, it was not in vain, and the caller comes again */
-    while (!(ok = frame_room(n)) && total.barren < before + 2 && !killed) {
-        cond_signal(&wake); /* each time: others may have taken what was free for us */
-        killed = cond_wait_killable(&room, &work);
-    }
+    demand += st->frames;
+}
+
+/* work held. */
+static void leave(struct stall *st) {
+    st->queued = false;
     waiting--;
-    demand -= n;
+    demand -= st->frames;
+}
+
+/* The first time: is there anything to wait for? -EINPROGRESS: yes. */
+static int consider(uint64_t n) {
+    if (frame_room(n)) return 0;
+    if (current_is_pager()) return -ENOMEM;
+    if (!frame_possible(n)) return object_make_room() ? 0 : -ENOMEM;
+    return -EINPROGRESS;
+}
+
+static int ask_pageout(struct stall *st) {
+    mutex_lock(&work);
+    if (!st->queued) enter(st);
+    int err = outlook(st);
+    if (err == -EINPROGRESS) cond_signal(&wake); /* each time: others may have taken what was free for us */
+    else leave(st);
     mutex_unlock(&work);
-    if (!ok && !killed) log_line("page-out: %lu frames are wanted, and none can be made free", n);
-    return ok;
+    if (err == -ENOMEM) log_line("page-out: %lu frames are wanted, and none can be made free", st->frames);
+    return err;
 }
 
-bool stalled(int *err, struct stall *st) {
-    if (*err != -ESTALL) return false;
-    uint64_t frames = st->frames;
-    uint32_t slot = st->slot;
-    ASSERT(frames || slot); /* or the caller comes again at once, and for ever */
-    race_point(RACE_STALL);
-    if (slot) stall_end(st); /* a frame that was read is kept for as long as another is waited for: a copy takes both */
-    st->frames = st->slot = 0;
-    *err = slot ? swap_read(slot, st) : memory_wait(frames) ? 0 : -ENOMEM;
-    return *err == 0;
+int memory_ask(struct stall *st) {
+    int err = st->queued ? -EINPROGRESS : consider(st->frames);
+    if (err == -EINPROGRESS) err = ask_pageout(st);
+    if (err != -EINPROGRESS) st->frames = 0;
+    return err;
 }
 
-void stall_end(struct stall *st) {
-    if (st->held) frame_drop(st->held);
-    st->held = 0;
+int memory_sleep(const struct stall *st) {
+    mutex_lock(&work);
+    int killed = outlook(st) == -EINPROGRESS ? cond_wait_killable(&room, &work) : 0;
+    mutex_unlock(&work);
+    return killed;
+}
+
+void memory_forget(struct stall *st) {
+    mutex_lock(&work);
+    leave(st);
+    mutex_unlock(&work);
+}
+
+void memory_freed(void) {
+    if (__atomic_load_n(&waiting, __ATOMIC_RELAXED)) tell(false);
 }
 
 /* ---- by command: for tests, and for who wants to see ---- */

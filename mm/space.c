@@ -98,7 +98,9 @@ static void space_free(struct space *s) {
 void space_drop(struct space *s) {
     uint32_t before = __atomic_fetch_sub(&s->refs, 1, __ATOMIC_ACQ_REL);
     ASSERT(before != 0);
-    if (before == 1) space_free(s);
+    if (before > 1) return;
+    space_free(s);
+    memory_freed();
 }
 
 void space_load(struct space *s) {

@@ -81,7 +81,7 @@ bool space_covers(const struct space *, vaddr_t start, vaddr_t end);
 unsigned space_cuts(const struct space *, vaddr_t start, vaddr_t end);
 
 /* frame_commit, frame_promise, after clean file pages have made room if that is what it takes. May sleep; a space's lock
- * may be held. The second: -ESTALL too (then memory_wait(n), with no lock). */
+ * may be held. The second: -ESTALL too (then a stall for n frames, with no lock). */
 int memory_commit(uint64_t n);
 int memory_promise(uint64_t n);
 /* Page tables: promise enough for a change that adds at most n (as above); afterwards settle on what is due. */
@@ -97,6 +97,15 @@ void pageout_init(void);
 void pageout_check(void);
 /* What the thread does at one go; the host's tests have no thread. */
 void pageout_step(void);
+/* A stall's frames, for mm/stall.c. Ask: 0 there is room; -EINPROGRESS page-out makes some, and knows who waits (queued);
+ * -ENOMEM page-out has gone round twice and made nothing free. */
+int memory_ask(struct stall *);
+/* Queued: until there may be room: 0, or -EINTR, the thread is being killed. Sleeps. */
+int memory_sleep(const struct stall *);
+/* Queued no more. */
+void memory_forget(struct stall *);
+/* Somebody has let frames go: who waits for some need not wait for page-out, which may be waiting for a disk. No lock held. */
+void memory_freed(void);
 
 /* ---- swapin.c: for swap_off. Every page whose slot has these upper bits comes back: 0, -ENOMEM, -EIO ---- */
 
@@ -180,7 +189,7 @@ int add_finish(struct space *, vaddr_t start, vaddr_t end, bool past_end);
 /* ---- lock.c ---- */
 
 /* Bring in pages of [*next, end) as the wants of its regions ask; at most about budget pages: 1 more to do, 0, -ENXIO,
- * -ENOMEM. Range held; lock NOT held. */
+ * -ENOMEM. Range held; lock NOT held. Sleeps for memory and swap. */
 int wanted_populate(struct space *, vaddr_t *next, vaddr_t end, uint64_t budget, bool past_end);
 /* lock = want over the range, or want = lock; merges. Lock held. */
 void wanted_settle(struct space *, vaddr_t start, vaddr_t end, bool commit);

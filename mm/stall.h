@@ -14,7 +14,12 @@
  *      } while (stalled(&err, &st));
  *      stall_end(&st);
  *
- * The page that was read in is held until the end of the stall, so that coming again finds it.
+ * The page that was read in is pinned until the end of the stall, so that coming again finds it.
+ *
+ * Who serves many does not sleep for one of them. It asks, goes away, and asks again when something has happened:
+ *
+ *      err = page_resolve(..., &st);
+ *      if (err == -ESTALL) err = stall_ask(&st);   0: come again now; -EINPROGRESS: later; else it is in vain
  */
 #pragma once
 
@@ -24,15 +29,21 @@
 
 struct stall {
     uint64_t frames; /* so many are wanted; 0: none */
-    uint32_t slot;   /* or this one's page; 0: none */
-    pfn_t held;      /* what it was read into: a reference. 0: none */
+    uint32_t slot;   /* and this one's page; 0: none */
+    pfn_t held;      /* what it was read into, pinned; 0: none */
     bool waited;     /* for a device: a major fault */
+    bool queued;     /* among those who wait for frames */
+    uint64_t since;  /* what had happened when it was asked for: rounds of page-out in vain, or the ends of transfers */
 };
 
 /* Was it -ESTALL, and is it worth coming again? False: *err is the answer (-ENOMEM after waiting in vain). May sleep. */
 bool stalled(int *err, struct stall *);
+/* Have it made free, or read, without waiting: 0 it is there (or need not be); -EINPROGRESS it will be; -ENOMEM. */
+int stall_ask(struct stall *);
+/* What is still wanted is wanted no more. */
 void stall_end(struct stall *);
 
-/* Sleep until n frames are to be had for pages. False: page-out has gone round twice and made nothing
- * free, or the thread is being killed. */
-bool memory_wait(uint64_t n);
+/* Whenever something has happened that who asked may have been asking for. The hook is called with mutexes held, often, and
+ * takes spinlocks alone. */
+void stall_on_event(void (*hook)(void));
+void stall_event(void);

@@ -68,10 +68,14 @@ unsigned swap_write_end(struct swap_write *);
 
 /* ---- coming in ---- */
 
-/* Have this slot's page read, and held in the stall; neighbours follow. 0 (look again), or -ENOMEM (or the thread
- * is being killed). Sleeps. */
-int swap_read(slot_t, struct stall *);
-/* The same without waiting, and its page is like one read ahead: how many pages are on their way for it now, 0 if it need
+/* Have the stall's slot's page read, and neighbours ahead of their time: 0 it is there and held in the stall (or need not be:
+ * look again); -EINPROGRESS; -ESTALL, for a frame. */
+int swap_ask(struct stall *);
+/* Until a transfer has ended since then: 0, or -EINTR, the thread is being killed. Sleeps. */
+int swap_sleep(const struct stall *);
+/* Whoever asked for this slot's page does not wait for it any more. A read that is on its way goes on: its frame is swap's. */
+void swap_forget(slot_t);
+/* Like swap_ask, for nobody; its page is as one read ahead: how many pages are on their way for it now, 0 if it need
  * not be read, -1: nothing more is read ahead just now. */
 int swap_read_soon(slot_t);
 #define SWAP_SOON 96 /* pages: as many read ahead as surely stay until they are asked for */

@@ -5,7 +5,7 @@
  * Pages on their way to a swap device and back: requests, clusters, reading ahead.
  *
  *      page-out:  begin (a run of free slots) -> add, add ... -> end: one request for up to 16 pages
- *      a fault:   swap_read: its own page and those that follow it on the device, one request
+ *      a fault:   swap_ask: its own page and those that follow it on the device, one request
  *
  * Requests come from a fixed pool, so that writing a page out takes no memory (page-out would wait for itself).
  * A few are kept for reading: who needs a page does not stand behind those who leave.
@@ -86,6 +86,7 @@ static void tell(void) {
     ended++;
     cond_broadcast(&moved);
     mutex_unlock(&waiting);
+    stall_event();
 }
 
 static void done(struct backing_request *req) {
@@ -235,24 +236,25 @@ static void add_ahead(struct swap_write *io) {
     }
 }
 
-/* One attempt: 0 the page is there and held, or nobody wants it any more; 1 it is on its way; -EAGAIN no request is free;
- * -ESTALL no frame is. */
+/* One attempt: 0 the page is there and held, or nobody wants it any more; -EINPROGRESS it is on its way, or will be when a
+ * request is free; -ESTALL no frame is, which is noted. */
 static int start(slot_t s, struct stall *st, struct swap_write **out) {
     struct slot *slot = slot_at(s);
     slot->flags &= ~(unsigned)SLOT_LATE;
     if (slot->flags & SLOT_AHEAD) swap_ahead_used(s); /* and page-out does not let go what is waited for */
-    if (slot->flags & SLOT_READING) return 1;
+    if (slot->flags & SLOT_READING) return -EINPROGRESS;
     if (slot->frame != NO_PFN) {
-        frame_hold(slot->frame);
+        frame_pin(slot->frame);
         st->held = slot->frame;
         return 0;
     }
     if (!may_read(s)) return 0;
     struct swap_write *io = io_get(0);
-    if (!io) return -EAGAIN;
+    if (!io) return -EINPROGRESS;
     pfn_t pfn = frame_for(s);
     if (pfn == NO_PFN) {
         io_put(io);
+        st->frames = 1;
         return -ESTALL;
     }
     io->first = s;
@@ -260,39 +262,34 @@ static int start(slot_t s, struct stall *st, struct swap_write **out) {
     add_ahead(io);
     follow(io);
     *out = io;
-    return 1;
+    return -EINPROGRESS;
 }
 
-/* Whoever asked dies. The read goes on: its frame is swap's. */
-static int abandon(slot_t s) {
+int swap_ask(struct stall *st) {
+    struct swap_write *io = NULL;
+    mutex_lock(&waiting);
+    st->since = ended;
+    mutex_unlock(&waiting);
+    spin_lock(&swap_lock);
+    int state = slot_exists(st->slot) ? start(st->slot, st, &io) : 0;
+    spin_unlock(&swap_lock);
+    if (io) submit(io, false);
+    if (state == -EINPROGRESS) st->waited = true;
+    return state;
+}
+
+int swap_sleep(const struct stall *st) {
+    int killed = 0;
+    mutex_lock(&waiting);
+    while (ended == st->since && !killed) killed = cond_wait_killable(&moved, &waiting);
+    mutex_unlock(&waiting);
+    return killed;
+}
+
+void swap_forget(slot_t s) {
     spin_lock(&swap_lock);
     let_go(s);
     spin_unlock(&swap_lock);
-    return -ENOMEM;
-}
-
-int swap_read(slot_t s, struct stall *st) {
-    for (;;) {
-        struct swap_write *io = NULL;
-        mutex_lock(&waiting);
-        uint64_t before = ended;
-        mutex_unlock(&waiting);
-        spin_lock(&swap_lock);
-        int state = slot_exists(s) ? start(s, st, &io) : 0;
-        spin_unlock(&swap_lock);
-        if (state == 0) return 0;
-        if (state == -ESTALL) {
-            if (!memory_wait(1)) return -ENOMEM;
-            continue;
-        }
-        st->waited = true;
-        if (io) submit(io, false);
-        mutex_lock(&waiting);
-        int killed = 0;
-        while (ended == before && !killed) killed = cond_wait_killable(&moved, &waiting);
-        mutex_unlock(&waiting);
-        if (killed) return abandon(s);
-    }
 }
 
 int swap_read_soon(slot_t s) {

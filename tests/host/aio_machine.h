@@ -21,6 +21,7 @@
 #define _LINUX_RESOURCE_H
 #include "kernel/process.h"
 #include "kernel/thread.h"
+#include "kernel/waitq.h"
 
 #define UNUSED __attribute__((unused))
 
@@ -160,6 +161,12 @@ UNUSED static void fake_drop(struct space *s) {
 #define space_on_release        fake_hook
 #define space_hold              fake_hold
 #define space_drop              fake_drop
+#define waitq_init(q, name)     ((void)(q))
+#define waitq_lock(q)           ((void)(q), 0ul)
+#define waitq_unlock(q, saved)  ((void)(q), (void)(saved))
+#define waitq_wake_all(q)       ((void)(q))
+#define waitq_sleep(q, until, interruptible) bail_out("a thread that no test has started")
+#define stall_on_event(hook)    ((void)(hook))
 #define thread_create_kernel(name, fn, arg) ((void)(fn), (struct thread *)NULL)
 #define signal_receiver_locked(p, tid, t) (*(t) = NULL, false) /* requests here notify nobody */
 #define signal_post_locked(p, t, what, e) ((void)(t))
@@ -171,6 +178,7 @@ struct spinlock process_lock;
 #include "kernel/aio_ring.c"
 #include "kernel/aio_worker.c"
 #include "kernel/aio_cancel.c"
+#include "kernel/aio_stall.c"
 
 /* ---- what the tests say ---- */
 

@@ -112,15 +112,66 @@ static void test_release_between(void) {
     ask_at(&procs[0], 'a', place('A'), 1);
     struct aio_request *rq = rq_of(&procs[0], 'a');
     struct aio_process *ap = procs[0].aio;
-    uint64_t seen = ap->releases;
+    struct seen seen = {ap->releases, aio_events()};
     mutex_lock(&ap->lock);
     aio_move_locked(rq, ap, AIO_ACTIVE, false);
     mutex_unlock(&ap->lock);
     aio_released(ap); /* the range is released after begin failed and before the request is parked */
-    put_back(ap, rq, -EINPROGRESS, seen);
+    put_back(ap, rq, -EINPROGRESS, &seen);
     is_int(rq->state, AIO_QUEUED, "X5: a release between looking and parking is not missed");
     work_all();
     is_int(result_of(&procs[0], 'a'), 0, "X7: it ends");
+    all_gone("after that race");
+}
+
+/* A page that is away: the request is set aside, with all that it holds, and the worker is free. */
+static void test_stalling(void) {
+    fresh();
+    ask(&procs[0], 'A', 3);
+    work();
+    step_fails = EINPROGRESS;
+    work();
+    is_int(state_of(&procs[0], 'A'), AIO_STALLED, "X4: a request lacks a page");
+    is_int(work_all(), 0, "X4: and no worker waits with it");
+    is_int(spaces[0].charged, 3, "X2: it keeps its charge");
+    audit_is_clean("with a stalled request");
+    ask(&procs[0], 'B', 1);
+    work_all();
+    is_int(result_of(&procs[0], 'B'), 0, "X3: another one has its turn");
+    aio_event();
+    ok(due, "X4: something happens");
+    aio_resume_all();
+    is_int(state_of(&procs[0], 'A'), AIO_READY, "X4: which may have been what it waits for");
+    work_all();
+    is_int(result_of(&procs[0], 'A'), 0, "X7: it ends well");
+    ask(&procs[0], 'C', 3);
+    step_fails = EINPROGRESS;
+    work();
+    is_int(aio_cancel_one(procs[0].aio, 'C'), HF_AIO_CANCELED, "C2: a stalled request is cancelled at once");
+    ok(spaces[0].charged == 0 + 3 + 1 && !overlapping(&spaces[0], place('C'), place('D')), "L4: undone, with its range let go");
+    ask(&procs[0], 'D', 3);
+    step_fails = EINPROGRESS;
+    work();
+    aio_limits.max_per_proc = 1;
+    ask(&procs[0], 'E', 1);
+    is_int(work_all(), 0, "Q7: it counts as running");
+    all_gone("after stalls");
+}
+
+static void test_event_between(void) {
+    fresh();
+    ask(&procs[0], 'A', 1);
+    struct aio_request *rq = rq_of(&procs[0], 'A');
+    struct aio_process *ap = procs[0].aio;
+    struct seen seen = {ap->releases, aio_events()};
+    mutex_lock(&ap->lock);
+    aio_move_locked(rq, ap, AIO_ACTIVE, false);
+    mutex_unlock(&ap->lock);
+    fake_begin(&rq->job);
+    rq->begun = true;
+    aio_event(); /* the page comes after the worker has looked and before the request is set aside */
+    put_back(ap, rq, -EINPROGRESS, &seen);
+    is_int(rq->state, AIO_READY, "X4: an event between looking and setting aside is not missed");
     all_gone("after that race");
 }
 
@@ -245,6 +296,18 @@ static void test_exit(void) {
     procs[1].signals.fatal = SIGKILL;
     work();
     is_int(result_of(&procs[1], 'G'), ECANCELED, "P1: a process that is being killed: stopped at the next slice");
+    static struct thread other;
+    ask(&procs[2], 'H', 100);
+    work();
+    procs[2].ending = true;
+    work();
+    is_int(result_of(&procs[2], 'H'), ECANCELED, "P1: so is one whose threads end because one of them has said so");
+    procs[2].ending = false;
+    ask(&procs[2], 'I', 100);
+    work();
+    procs[2].taker = &other;
+    work();
+    is_int(result_of(&procs[2], 'I'), ECANCELED, "P1: or because one of them is in exec");
     all_gone("after exits");
 }
 
@@ -271,6 +334,8 @@ int main(void) {
     test_limits();
     test_parking();
     test_release_between();
+    test_stalling();
+    test_event_between();
     test_cancel();
     test_cancel_in_hand();
     test_hold();

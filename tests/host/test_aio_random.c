@@ -16,14 +16,21 @@ static uint64_t draw(uint64_t n) {
 
 static long taken, ended; /* requests accepted; results seen, or gone with their process */
 
+/* What stalled requests may have waited for. */
+static void happen(void) {
+    aio_event();
+    aio_resume_all();
+}
+
 static void random_step(void) {
     struct process *p = &procs[draw(3)];
     uint64_t name = 1 + draw(12), kind = draw(16);
     if (kind < 5) {
         taken += ask_at(p, name, draw(20) ? place((char)('A' + draw(4))) + draw(4) * PAGE_SIZE : 0, 1 + draw(4)) == 0;
     } else if (kind < 11) {
-        if (!draw(8)) step_fails = EAGAIN;
+        if (!draw(8)) step_fails = draw(2) ? EAGAIN : EINPROGRESS;
         work();
+        if (!draw(6)) happen();
     } else if (kind < 13) {
         if (p->aio) ended += result_of(p, name) >= 0;
     } else if (kind < 15) {
@@ -51,6 +58,7 @@ static void test_random(uint64_t from) {
         wrong = aio_audit();
     }
     step_fails = 0;
+    happen();
     is_str(wrong ? wrong : "ok", "ok", "I5: the audit after each of %ld steps, seed %lu", at, from);
     work_all();
     for (int i = 0; i < 3; i++) {

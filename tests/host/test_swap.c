@@ -240,15 +240,78 @@ static void test_late(void) {
     space_advise(s, va, 8 * PAGE_SIZE, MADV_PAGEOUT);
     disk_serve_all(&disk);
     uint64_t cached = stats().cached;
-    slot_t slot = pte_slot(*pmap_find(&s->pmap, va));
+    int err = -ESTALL;
+    st.slot = pte_slot(*pmap_find(&s->pmap, va));
     sync_other_thread = others_late;
-    is_int(swap_read(slot, &st), 0, "a page is read, others ahead of their time");
+    ok(stalled(&err, &st), "a page is read, others ahead of their time");
     stall_end(&st);
     disk_attend(&disk);
     disk_serve_all(&disk);
     is_int((long)(stats().cached - cached), 0, "those that came too late do not stay");
     is_int((long)wrong(s, va, 8, 90), 0, "and can be read again");
     space_end(s);
+}
+
+/* A lock in slices never sleeps: here is nobody who would let it go on. */
+static void test_asking(void) {
+    struct space *s = space_new();
+    vaddr_t va = (vaddr_t)map_anon(s, 8, RW, 0);
+    struct lock_job job;
+    fill(s, va, 8, 30);
+    sync_other_thread = NULL;
+    space_advise(s, va, 8 * PAGE_SIZE, MADV_PAGEOUT);
+    disk_serve_all(&disk);
+    swap_drop_ahead();
+    uint64_t cached = stats().cached;
+    lock_job_init(&job, s, va, 8 * PAGE_SIZE, false, true);
+    is_int(lock_job_begin(&job), 0, "X4: a lock of what is in swap begins");
+    is_int(lock_job_step(&job, 100), -EINPROGRESS, "its first page is asked for");
+    is_int(lock_job_step(&job, 100), -EINPROGRESS, "and is not there yet");
+    is_int((long)disk.n, 1, "asked for once");
+    audit_ok("while it is on its way");
+    lock_job_finish(&job, false);
+    disk_serve_all(&disk);
+    swap_drop_ahead();
+    is_int((long)(stats().cached - cached), 0, "C2: a page that comes for nobody goes again");
+    is_int(lock_job_begin(&job), 0, "once more");
+    long err;
+    while ((err = lock_job_step(&job, 2)) == -EINPROGRESS || err > 0) {
+        audit_ok("between two slices");
+        disk_serve(&disk);
+    }
+    is_int(err, 0, "X2: it ends well");
+    lock_job_finish(&job, true);
+    is_int(resident(s, va, 8), 8, "L1: with all of it there");
+    disk_attend(&disk);
+    is_int((long)wrong(s, va, 8, 30), 0, "and as it was");
+    space_end(s);
+    disk_serve_all(&disk);
+}
+
+/* Frames are asked for, and then not wanted any more: page-out does not go on making them. */
+static void test_asking_for_frames(void) {
+    struct baseline base = baseline_now();
+    struct space *s = space_new();
+    struct pageout_stats before, after;
+    vaddr_t va = (vaddr_t)map_anon(s, base.free - 300, RW, 0);
+    struct stall st = {.frames = 600};
+    fill(s, va, base.free - 300, 40);
+    is_int((long)frame_wanted(), 0, "with memory to spare");
+    is_int(stall_ask(&st), -EINPROGRESS, "600 frames are not to be had at once");
+    stall_end(&st);
+    pageout_get_stats(&before);
+    pageout_step();
+    pageout_get_stats(&after);
+    is_int((long)(after.rounds - before.rounds), 0, "who wants them no more drives nobody out");
+    st.frames = 600;
+    is_int(stall_ask(&st), -EINPROGRESS, "asked for again");
+    pageout_step();
+    disk_serve_all(&disk);
+    is_int(stall_ask(&st), 0, "page-out makes them free");
+    is_int((long)st.frames, 0, "and that is that");
+    space_end(s);
+    disk_serve_all(&disk);
+    baseline_ok(&base, "after asking");
 }
 
 static void test_shared(void) {
@@ -460,7 +523,7 @@ static void test_random(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    plan(139);
+    plan(162);
     mm_start(8);
     disk_make(&disk, DISK_PAGES, seed_of(argc, argv));
     disk_attend(&disk);
@@ -474,6 +537,8 @@ int main(int argc, char **argv) {
     test_in_flight();
     test_between_steps();
     test_late();
+    test_asking();
+    test_asking_for_frames();
     test_shared();
     test_calls();
     test_errors();

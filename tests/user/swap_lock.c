@@ -109,7 +109,8 @@ static void unlock_then_evict(void) {
     p = NULL;
 }
 
-/* A request that waits for the disk to bring pages in is cancelled: nothing is locked, and the pages are not lost. */
+/* A request that waits for the disk to bring pages in is cancelled: nothing is locked, and the pages are not lost. Nobody
+ * waits for the disk, which answers later. */
 static void cancel_while_reading(void) {
     struct aiocb cb;
     fresh(6);
@@ -123,19 +124,11 @@ static void cancel_while_reading(void) {
     is_int(errno_of(aio_lock(&cb)), 0, "aio_mlock");
     await_requests(1);
     is_int(aio_error(&cb), EINPROGRESS, "it waits for the disk");
-    pid_t killer = fork();
-    if (killer == 0) {
-        sched_yield();
-        go_disk();
-        _exit(0);
-    }
-    int how = aio_cancel(-1, &cb);
-    ok(how == AIO_CANCELED || how == AIO_ALLDONE, "C2: cancelled, or just done (%d)", how);
-    waitpid(killer, NULL, 0);
-    int e = aio_result(&cb);
-    is_int(e, how == AIO_CANCELED ? ECANCELED : 0, "C6: as it was said");
-    if (e) ok(strspn(lock_map(p, N), ".") == N, "L4: nothing is locked");
-    else ok(strspn(lock_map(p, N), "#") == N, "L1: all is locked");
+    is_int(aio_cancel(-1, &cb), AIO_CANCELED, "C2: it is cancelled");
+    is_int(aio_result(&cb), ECANCELED, "C6: as it was said");
+    ok(strspn(lock_map(p, N), ".") == N, "L4: nothing is locked");
+    ok(knob("debug.port.requests") > 0, "and the disk has not answered yet");
+    go_disk();
     munlockall();
     ok(has(p, N, 6), "what was away is not lost");
     ok(audit_clean(), "audit");

@@ -15,7 +15,7 @@
 static const char *const all[] = {
     "vfs.aio.max_aio_queue", "vfs.aio.max_aio_queue_per_proc", "vfs.aio.max_aio_per_proc", "vfs.aio.slice",
     "vfs.aio.requests", "vfs.aio.queued", "vfs.aio.parked", "vfs.aio.running", "vfs.aio.active", "vfs.aio.finished",
-    "vfs.aio.processes", "vfs.aio.accepted", "vfs.aio.slices", "vfs.aio.cancels", "vm.max_user_wired",
+    "vfs.aio.stalled", "vfs.aio.processes", "vfs.aio.accepted", "vfs.aio.slices", "vfs.aio.cancels", "vm.max_user_wired",
     "vm.stats.total_frames", "vm.stats.free_frames", "vm.stats.promised", "vm.stats.given", "vm.stats.locked",
     "vm.stats.pins", "vm.stats.spaces", "vm.stats.regions", "vm.stats.heap_live", "kern.threads", "kern.processes",
     "kern.files", "debug.audit", "debug.inject.frame", "debug.inject.heap", "debug.inject.reserve",

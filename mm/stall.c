@@ -1,0 +1,68 @@
+/*
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) The Holdfast authors
+ *
+ * Waiting for what page-out makes free and swap brings back (see mm/stall.h). A page that is to be read may want a frame
+ * first; each of the two is asked for where it comes from (memory_ask, swap_ask), and slept for there.
+ *
+ * LOCKING  none here: a stall is its owner's alone.
+ */
+#include "mm/stall.h"
+
+#include <asm/errno.h>
+
+#include "kernel/assert.h"
+#include "kernel/race.h"
+#include "mm/space.h"
+#include "mm/swap.h"
+
+static void (*event_hook)(void); /* set once, before anybody asks */
+
+void stall_on_event(void (*hook)(void)) {
+    event_hook = hook;
+}
+
+void stall_event(void) {
+    if (event_hook) event_hook();
+}
+
+static void let_go(struct stall *st) {
+    if (st->held) frame_unpin(st->held);
+    st->held = 0;
+}
+
+int stall_ask(struct stall *st) {
+    int err = 0;
+    ASSERT(st->frames || st->slot); /* or the caller comes again at once, and for ever */
+    if (st->slot) let_go(st); /* a frame that was read is kept for as long as another is waited for: a copy takes both */
+    do {
+        if (st->frames) err = memory_ask(st);
+        if (!err && st->slot) err = swap_ask(st);
+    } while (err == -ESTALL); /* no frame to read it into */
+    if (err != -EINPROGRESS) st->slot = 0;
+    return err;
+}
+
+/* Until what was asked for may be there: 0, or -EINTR. */
+static int sleep_for(const struct stall *st) {
+    return st->frames ? memory_sleep(st) : swap_sleep(st);
+}
+
+bool stalled(int *err, struct stall *st) {
+    if (*err != -ESTALL) return false;
+    race_point(RACE_STALL);
+    while ((*err = stall_ask(st)) == -EINPROGRESS) {
+        if (!sleep_for(st)) continue;
+        stall_end(st);
+        *err = -ENOMEM;
+        break;
+    }
+    return *err == 0;
+}
+
+void stall_end(struct stall *st) {
+    if (st->queued) memory_forget(st);
+    if (st->slot) swap_forget(st->slot);
+    st->frames = st->slot = 0;
+    let_go(st);
+}
