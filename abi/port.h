@@ -5,11 +5,11 @@
  * Ports: a block device that is served from ring 3. The calls, and the ring of requests.
  *
  *      kernel                                            server
- *      slot[head % PORT_SLOTS] = request; head++  --->   read(fd, &head, 4) or poll; looks at slots up to head
- *                                                        does them, in any order
- *      ends the request           <---                   write(fd, answers, n * sizeof(struct port_answer))
+ *      slot[head % PORT_SLOTS] = request; head++  --->   head = port_serve(fd, answers, n, timeout); looks at slots
+ *                                                        up to head, does them, in any order
+ *      ends the requests that are answered        <---   port_serve(fd, answers, n, timeout), and so on
  *
- * fd = port_open(name, sectors) makes block device /dev/NAME of that many 512-byte sectors, or takes over one
+ * fd = port_open(name, sectors, device) makes block device /dev/NAME of that many 512-byte sectors, or takes over one
  * that lost its server: its unanswered requests come again, with the same ids, in the same order, from request
  * number 0 of the new ring on. Only uid 0, and only a process that is locked whole, mlockall(MCL_CURRENT |
  * MCL_FUTURE), may serve: what brings pages back must not have to be brought back. Errors:
@@ -19,21 +19,30 @@
  *      ENODEV  its requests have been given up, for want of a server: it is gone for good
  *      EEXIST  the name is taken, but not by a block device;  ENOSPC: too many devices;  ENOMEM, EMFILE, EFAULT
  * The descriptor is close-on-exec. The process and its children to come are pagers from then on: they never wait for
- * page-out. A server opens its device before the port, so that at its death the device is stilled first.
+ * page-out.
  *
- * fd = port_open(name, 0) keeps the device for whoever restarts its servers (the same rights needed): while such a file is
+ * device is -1, or a file of abi/pci.h (else EBADF, EINVAL) that no other port has (EBUSY): its interrupts end port_serve's
+ * waiting. The port keeps that file open, and at its last close lets it go before anybody else can serve the name: so
+ * when a server dies its device is stilled before the next one has its requests.
+ *
+ * fd = port_open(name, 0, -1) keeps the device for whoever restarts its servers (the same rights needed): while such a file is
  * open, a device without a server waits for the next one. poll says POLLIN once the device is there and served. A device
  * whose server has gone, and that nobody keeps, is gone: its requests end in ENODEV, and all that come later.
  *
  * mmap(NULL, PORT_RING_SIZE, PROT_READ, MAP_SHARED, fd, 0) shows the ring. The kernel reads nothing of it: what the
  * server says counts only as an answer, and an answer only for an id that is out. A server takes requests in their order,
  * and copies what it needs of one then: once it has answered any, the slots of what it has taken may be filled again.
- * read of 4 bytes or more gives head and notes that it was seen; when nothing is there that was not seen, it waits
- * (O_NONBLOCK: EAGAIN). poll: POLLIN when read would not wait.
- * write takes whole answers, at most PORT_SLOTS of them, any order: EINVAL if one is for an id that is not out, and then
- * none of them counts. error is 0 or an errno: ENODEV says that the device is gone for good and ends all
- * requests so; all others are EIO. With the answer to a request its frames are others': ENODEV may be said only of a device
- * that is stilled (its file in /dev/pci closed), since it may have had the others yet.
+ *
+ * long port_serve(int fd, const struct port_answer answers[], unsigned long n, int milliseconds), call 1802, is all that a
+ * server says and hears. It gives n answers, 0 to PORT_SLOTS of them, in any order. Then it waits until there is a request,
+ * or an interrupt of the device, that came after port_serve last returned; at most so long, for ever if milliseconds is
+ * negative; a signal ends the waiting, too. The result is head. poll: POLLIN when port_serve would not wait. Errors:
+ *      EBADF, EINVAL, EFAULT  not open; not a server's port, or too many answers; answers that cannot be read
+ *      EINVAL  one is for an id that is not out, or for one twice: none of them counts
+ *      ENODEV  the device is gone for good
+ * An answer's error is 0 or an errno: ENODEV says that the device is gone for good and ends all requests so; all others
+ * are EIO. With the answer to a request its frames are others'. A device that is given up may have had more than one, and be
+ * alive: it is stilled first, if it is the one that the port was opened with.
  */
 #pragma once
 

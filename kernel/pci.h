@@ -12,6 +12,7 @@
 #include "kernel/waitq.h"
 #include "mm/mm.h"
 
+struct file;
 struct node;
 struct object;
 
@@ -41,7 +42,8 @@ struct pci_function {
     SLIST_HEAD(, pci_pin) pins; /* L */
     uint64_t pinned;            /* L: pages */
     struct waitq events;
-    uint32_t count, seen;       /* E: interrupts so far; what the last read said */
+    uint32_t count, seen;       /* E: interrupts so far (read without the lock, too); what the last read said */
+    struct waitq *listener;     /* E: woken as well. Lives for ever */
 };
 
 /* Looks for functions, silences them, and calls `add` for each that is no bridge. Once, at boot. */
@@ -51,3 +53,14 @@ void pci_find(void (*add)(struct pci_function *, unsigned n));
 bool pci_start(struct pci_function *, unsigned n);
 /* Nothing comes from the function any more, neither data nor interrupts. */
 void pci_silence(struct pci_function *);
+
+/* kernel/pci_file.c: the function behind an open file; NULL: it is another kind of file. */
+struct pci_function *pci_of_file(const struct file *);
+/* It does nothing any more, until its driver starts it anew. Sleeps. */
+void pci_still(struct pci_function *);
+/* Each interrupt wakes this queue from now on (NULL: none), after pci_interrupts has gone up. -EBUSY: it wakes another. */
+int pci_listen(struct pci_function *, struct waitq *);
+
+static inline uint32_t pci_interrupts(const struct pci_function *f) {
+    return __atomic_load_n(&f->count, __ATOMIC_RELAXED);
+}

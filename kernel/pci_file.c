@@ -35,14 +35,30 @@ static struct pci_function *lines[PCI_INTERRUPT_LINES];
 
 /* ---- interrupts ---- */
 
+static void wake(struct waitq *q) {
+    uint64_t saved = waitq_lock(q);
+    waitq_wake_all(q);
+    waitq_unlock(q, saved);
+}
+
 void pci_interrupt(unsigned n) {
     struct pci_function *f = lines[n];
     if (!f) return;
     uint64_t saved = waitq_lock(&f->events);
     f->count++;
     waitq_wake_all(&f->events);
+    struct waitq *listener = f->listener;
     waitq_unlock(&f->events, saved);
+    if (listener) wake(listener);
     poll_notify();
+}
+
+int pci_listen(struct pci_function *f, struct waitq *q) {
+    uint64_t saved = waitq_lock(&f->events);
+    int err = q && f->listener ? -EBUSY : 0;
+    if (!err) f->listener = q;
+    waitq_unlock(&f->events, saved);
+    return err;
 }
 
 static long read_interrupts(struct file *file, struct io *io) {
@@ -199,11 +215,22 @@ static const struct file_ops pci_ops = {
     .stat = pci_stat, .close = pci_close,
 };
 
+struct pci_function *pci_of_file(const struct file *f) {
+    return f->ops == &pci_ops ? f->pci : NULL;
+}
+
+void pci_still(struct pci_function *f) {
+    mutex_lock(&f->lock);
+    pci_silence(f);
+    mutex_unlock(&f->lock);
+}
+
 long sys_dma_pin(uint64_t fd, uint64_t addr, uint64_t len, uint64_t user) {
     if (!process_privileged(current_process())) return -EPERM;
     struct file *file = files_get(current_process()->files, (int)fd);
     if (!file) return -EBADF;
-    int err = file->ops == &pci_ops ? pin_range(file->pci, addr, len, user) : -EINVAL;
+    struct pci_function *f = pci_of_file(file);
+    int err = f ? pin_range(f, addr, len, user) : -EINVAL;
     file_drop(file);
     return err;
 }

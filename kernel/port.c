@@ -2,11 +2,15 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * Ports: requests on their way to a server in ring 3, and its answers. See abi/port.h and kernel/port.h.
+ * Ports: requests on their way to a server in ring 3, and its answers. See abi/port.h and kernel/port.h; the open
+ * port as a file is kernel/port_file.c.
  *
  * The ring is shared memory whose frames the kernel pins and writes through the direct map; it never reads them.
  * What it knows of a request it has in `sent`, so a server can answer what is out, once, with an error or none, and
  * that is all that it can say.
+ *
+ * A server's thread sleeps on the port's queue, which its device's interrupts wake as well: one call gives answers
+ * and waits for whatever is to be done next.
  *
  * LOCKING     see kernel/port.h. done is called with no lock held, by the thread that answers; requests of a device that is
  *             gone are ended by a thread of their own, since submit's caller may hold mutexes that done wants.
@@ -14,35 +18,21 @@
  *             sent is among the last PORT_SLOTS of that unless nobody serves. gone: both lists are empty.
  * MISSING     more than one server for a device; a limit on what waits (askers have their own).
  */
-#include "kernel/port.h"
+#include "kernel/port_impl.h"
 
 #include <asm/errno.h>
-#include <asm/fcntl.h>
-#include <asm/poll.h>
-#include <linux/mman.h>
-#include <linux/stat.h>
 
-#include "arch/uaccess.h"
-#include "gen/syscalls.h"
 #include "kernel/assert.h"
-#include "kernel/file_impl.h"
-#include "kernel/pager.h"
-#include "kernel/process.h"
+#include "kernel/file.h"
+#include "kernel/pci.h"
+#include "kernel/thread.h"
+#include "kernel/time.h"
 #include "libc/core/string.h"
 
-#define UNANSWERED   1            /* a request's error while it is out */
-#define MAX_SECTORS  (1ul << 50)  /* so that byte offsets are far from wrapping */
-#define BLOCK_MAJOR  252u         /* Linux's first for virtio block devices */
-
-/* What an open port leads to: a server's with its ring, or a keeper's without. */
-struct server {
-    struct port *port;
-    struct object *object;        /* the ring; NULL: a keeper */
-    pfn_t frame[PORT_RING_SIZE / PAGE_SIZE]; /* of it, pinned */
-};
+#define UNANSWERED 1 /* a request's error while it is out */
 
 struct mutex ports_lock;
-static struct port ports[PORTS];
+struct port ports[PORTS];
 static uint32_t hold, steps;      /* atomic: nothing goes to a server; but so many requests */
 
 /* Requests of devices that are gone, and the thread that ends them. */
@@ -78,8 +68,8 @@ static bool may_go(void) {
     return left;
 }
 
-/* As many as fit, if somebody serves. True: the server has something to look at. */
-static bool fill_locked(struct port *p) REQUIRES(&p->q.lock) {
+/* As many as fit, if somebody serves; it is told. */
+static void fill_locked(struct port *p) REQUIRES(&p->q.lock) {
     uint32_t before = p->head;
     while (p->server && p->out < PORT_SLOTS && !STAILQ_EMPTY(&p->waiting) && may_go()) {
         struct backing_request *rq = STAILQ_FIRST(&p->waiting);
@@ -89,16 +79,15 @@ static bool fill_locked(struct port *p) REQUIRES(&p->q.lock) {
         p->out++;
         put_locked(p, rq);
     }
-    if (p->head == before) return false;
+    if (p->head == before) return;
     waitq_wake_all(&p->q);
-    return true;
+    poll_notify();
 }
 
 static void refill(struct port *p) {
     uint64_t saved = waitq_lock(&p->q);
-    bool news = fill_locked(p);
+    fill_locked(p);
     waitq_unlock(&p->q, saved);
-    if (news) poll_notify();
 }
 
 /* ---- giving up ---- */
@@ -140,9 +129,8 @@ static void submit(struct backing *b, struct backing_request *rq) {
     uint64_t saved = waitq_lock(&p->q);
     if (p->gone) STAILQ_INSERT_TAIL(&late, rq, link);
     else STAILQ_INSERT_TAIL(&p->waiting, rq, link);
-    bool news = fill_locked(p);
+    fill_locked(p);
     waitq_unlock(&p->q, saved);
-    if (news) poll_notify();
     lose(&late);
 }
 
@@ -175,8 +163,9 @@ static void take_marked_locked(struct port *p, struct backing_queue *ended) REQU
     }
 }
 
-static int answer(struct port *p, const struct server *s, const struct port_answer *a, size_t n) {
+int port_answer(const struct server *s, const struct port_answer *a, size_t n) {
     struct backing_queue ended = STAILQ_HEAD_INITIALIZER(ended), late = STAILQ_HEAD_INITIALIZER(late);
+    struct port *p = s->port;
     struct backing_request *rq;
     bool vanished = false;
     for (size_t i = 0; i < n; i++) vanished |= a[i].error == ENODEV || a[i].error == -ENODEV;
@@ -184,9 +173,9 @@ static int answer(struct port *p, const struct server *s, const struct port_answ
     bool good = p->server == s && mark_locked(p, a, n);
     if (good && vanished) give_up_locked(p, &late);
     else if (good) take_marked_locked(p, &ended);
-    bool news = fill_locked(p);
+    fill_locked(p);
     waitq_unlock(&p->q, saved);
-    if (news) poll_notify();
+    if (good && vanished && s->device) pci_still(pci_of_file(s->device)); /* it may be out of order and alive, and has their frames */
     lose(&late);
     while ((rq = STAILQ_FIRST(&ended))) {
         STAILQ_REMOVE_HEAD(&ended, link);
@@ -195,157 +184,40 @@ static int answer(struct port *p, const struct server *s, const struct port_answ
     return good ? 0 : -EINVAL;
 }
 
-/* ---- the open port ---- */
+/* ---- the server ---- */
 
-static long port_write(struct file *f, struct io *io, uint64_t *pos) {
-    struct port_answer a[PORT_SLOTS];
-    size_t n = io->left / sizeof a[0];
-    (void)pos;
-    if (!f->server->object || io->left % sizeof a[0] || n > PORT_SLOTS) return -EINVAL;
-    int err = io_take(io, a, io->left);
-    if (!err) err = answer(f->server->port, f->server, a, n);
-    return err ? err : (long)(n * sizeof a[0]);
+/* Has something come that its server has not been told of? */
+static bool news_locked(const struct server *s) {
+    const struct port *p = s->port;
+    return p->head != p->seen || p->gone || (s->device && pci_interrupts(pci_of_file(s->device)) != s->heard);
 }
 
-static bool news_locked(const struct port *p) {
-    return p->head != p->seen || p->gone;
-}
-
-static long port_read(struct file *f, struct io *io, uint64_t *pos) {
-    struct port *p = f->server->port;
-    int err = 0;
-    (void)pos;
-    if (!f->server->object || io->left < sizeof p->head) return -EINVAL;
-    uint64_t saved = waitq_lock(&p->q);
-    while (!err && !news_locked(p))
-        err = f->flags & O_NONBLOCK ? -EAGAIN : waitq_sleep(&p->q, NO_DEADLINE, true);
-    if (p->gone) err = -ENODEV;
-    uint32_t head = p->head;
-    if (!err) p->seen = head;
-    waitq_unlock(&p->q, saved);
-    if (!err) err = io_put(io, &head, sizeof head);
-    return err ? err : (long)sizeof head;
-}
-
-static int port_poll(struct file *f) {
-    struct port *p = f->server->port;
-    uint64_t saved = waitq_lock(&p->q);
-    bool ready = f->server->object ? news_locked(p) : p->server != NULL;
-    int events = (ready ? POLLIN | POLLRDNORM : 0) | (p->gone ? POLLHUP : 0);
-    waitq_unlock(&p->q, saved);
-    return events;
-}
-
-static int port_map(struct file *f, struct map_request *m) {
-    if (!f->server->object) return -ENODEV;
-    m->object = f->server->object;
-    m->max_prot &= PROT_READ;
-    return 0;
-}
-
-static void port_stat(struct file *f, struct stat *st) {
-    stat_simple(st, S_IFCHR | 0600, f->server->port->node.ino);
-}
-
-static void server_free(struct server *s) {
-    for (unsigned i = 0; s->object && i < PORT_RING_SIZE / PAGE_SIZE; i++)
-        if (s->frame[i] != NO_PFN) frame_unpin(s->frame[i]);
-    if (s->object) object_drop(s->object);
-    heap_free(s);
-}
-
-/* A name that nobody has used or keeps is free again. */
-static void leave(struct server *s) {
+long port_wait(struct server *s, int timeout_ms) {
     struct port *p = s->port;
-    struct backing_queue late = STAILQ_HEAD_INITIALIZER(late);
-    mutex_lock(&ports_lock);
+    uint64_t deadline = timeout_ms < 0 ? NO_DEADLINE : deadline_after((uint64_t)timeout_ms * 1000000);
+    int cut_short = timeout_ms == 0;
     uint64_t saved = waitq_lock(&p->q);
-    if (s->object) p->server = NULL;
-    else p->keepers--;
-    bool last = !p->server && !p->keepers;
-    if (last) give_up_locked(p, &late);
+    while (!news_locked(s) && !cut_short) cut_short = waitq_sleep(&p->q, deadline, true);
+    p->seen = p->head;
+    if (s->device) s->heard = pci_interrupts(pci_of_file(s->device));
+    long result = p->gone ? -ENODEV : (long)p->head;
     waitq_unlock(&p->q, saved);
-    if (last && !p->linked) p->name[0] = 0;
-    mutex_unlock(&ports_lock);
-    poll_notify();
-    lose(&late);
+    return result;
 }
 
-static void port_close(struct file *f) {
-    leave(f->server);
-    server_free(f->server);
+bool port_news(const struct server *s) {
+    struct port *p = s->port;
+    uint64_t saved = waitq_lock(&p->q);
+    bool news = s->object ? news_locked(s) : p->server != NULL;
+    waitq_unlock(&p->q, saved);
+    return news;
 }
 
-static const struct file_ops port_ops = {
-    .name = "port", .stream = true, .read = port_read, .write = port_write, .poll = port_poll, .map = port_map,
-    .stat = port_stat, .close = port_close,
-};
-
-static const struct file_ops no_ops = {.name = "port", .stat = port_stat}; /* until there is something to close */
-
-/* ---- port_open ---- */
-
-/* keeper: without a ring. NULL: no memory. */
-static struct server *server_alloc(bool keeper) {
-    struct server *s = heap_alloc_zero(sizeof *s);
-    if (!s || keeper) return s;
-    memset(s->frame, 0xff, sizeof s->frame); /* NO_PFN */
-    s->object = object_create_shared(PORT_RING_SIZE);
-    for (unsigned i = 0; s->object && i < PORT_RING_SIZE / PAGE_SIZE; i++) {
-        pfn_t pfn;
-        if (object_page(s->object, i, &pfn)) break;
-        frame_pin(pfn);
-        frame_drop(pfn);
-        s->frame[i] = pfn;
-    }
-    if (s->object && s->frame[PORT_RING_SIZE / PAGE_SIZE - 1] != NO_PFN) return s;
-    server_free(s);
-    return NULL;
-}
-
-/* The port of that name, or a free one: NULL: there is none. ports_lock held. */
-static struct port *find(const char *name) {
-    struct port *empty = NULL;
-    for (struct port *p = ports; p < ports + PORTS; p++) {
-        if (strcmp(p->name, name) == 0) return p;
-        if (!p->name[0] && !empty) empty = p;
-    }
-    return empty;
-}
-
-struct port *port_of_node(struct node *n) {
-    for (struct port *p = ports; p < ports + PORTS; p++)
-        if (n == &p->node) return p;
-    return NULL;
-}
-
-static int link_node(struct port *p) {
-    struct node *dev = tree_child(&tree_root, "dev", 3);
-    if (p->linked) return 0;
-    if (tree_child(dev, p->name, strlen(p->name))) return -EEXIST;
-    p->node = (struct node){
-        .name = p->name, .name_len = (uint32_t)strlen(p->name), .mode = S_IFBLK | 0600, .ops = &block_node_ops,
-        .rdev = BLOCK_MAJOR << 8 | (uint32_t)(p - ports) * 16,
-    };
-    tree_link(dev, &p->node);
-    p->linked = true;
-    return 0;
-}
-
-/* ports_lock held. A device that is gone may come anew, as another, once nobody has the old one any more. */
-static int enter(struct port *p, struct server *s, uint64_t bytes) REQUIRES(&ports_lock) {
-    if (p->server && bytes) return -EBUSY;
-    if (p->gone && (p->users || p->swap)) return -ENODEV;
-    if (p->gone) p->backing.size = p->node.size = 0;
-    if (bytes && p->backing.size && p->backing.size != bytes) return -EINVAL;
-    int err = bytes ? link_node(p) : 0;
-    if (err) return err;
-    s->port = p;
-    if (bytes) p->backing.size = p->node.size = bytes;
+void port_enter(struct port *p, struct server *s) {
+    struct backing_request *rq;
     uint64_t saved = waitq_lock(&p->q);
     p->gone = false;
-    if (bytes) {
-        struct backing_request *rq;
+    if (s->object) {
         p->server = s;
         p->head = p->seen = 0;
         STAILQ_FOREACH(rq, &p->sent, link) put_locked(p, rq);
@@ -354,65 +226,20 @@ static int enter(struct port *p, struct server *s, uint64_t bytes) REQUIRES(&por
         p->keepers++;
     }
     waitq_unlock(&p->q, saved);
-    return 0;
-}
-
-static bool good_name(const char *s) {
-    if (*s < 'a' || *s > 'z') return false;
-    while ((*s >= 'a' && *s <= 'z') || (*s >= '0' && *s <= '9')) s++;
-    return !*s;
-}
-
-/* Who may serve: 0 or -EPERM. */
-static int check_server(const struct process *me, const char *name) {
-    if (!process_privileged(me)) return -EPERM;
-    if (!space_wholly_locked(me->space)) {
-        log_line("Holdfast: %s may not serve /dev/%s: mlockall(MCL_CURRENT | MCL_FUTURE) has not locked its memory", me->name,
-                 name);
-        return -EPERM;
-    }
-    return 0;
-}
-
-static int join(const char *name, struct server *s, uint64_t bytes) {
-    mutex_lock(&ports_lock);
-    struct port *p = find(name);
-    bool fresh = p && !p->name[0];
-    if (fresh) strlcpy(p->name, name, sizeof p->name);
-    int err = p ? enter(p, s, bytes) : -ENOSPC;
-    if (err && fresh) p->name[0] = 0;
-    mutex_unlock(&ports_lock);
-    return err;
-}
-
-static int open_port(const char *name, uint64_t sectors, struct file **f) {
-    struct server *s = server_alloc(!sectors);
-    if (!s) return -ENOMEM;
-    *f = file_create(&no_ops, O_RDWR);
-    int err = *f ? join(name, s, sectors * BACKING_SECTOR) : -ENOMEM;
-    if (err) {
-        if (*f) file_drop(*f);
-        server_free(s);
-        return err;
-    }
-    (*f)->server = s;
-    (*f)->ops = &port_ops;
     poll_notify();
-    return 0;
 }
 
-long sys_port_open(uint64_t user_name, uint64_t sectors) {
-    struct process *me = current_process();
-    char name[PORT_NAME_MAX + 1];
-    struct file *f;
-    long err = copyin_str(name, user_name, sizeof name);
-    if (err == -ENAMETOOLONG || (err >= 0 && (!good_name(name) || sectors > MAX_SECTORS))) return -EINVAL;
-    if (err >= 0) err = check_server(me, name);
-    if (!err) err = open_port(name, sectors, &f);
-    if (err) return err;
-    __atomic_store_n(&me->pager, true, __ATOMIC_RELAXED);
-    space_set_pager(me->space);
-    return fd_install(f, O_CLOEXEC);
+bool port_leave(struct port *p, const struct server *s) {
+    struct backing_queue late = STAILQ_HEAD_INITIALIZER(late);
+    uint64_t saved = waitq_lock(&p->q);
+    if (s->object) p->server = NULL;
+    else p->keepers--;
+    bool last = !p->server && !p->keepers;
+    if (last) give_up_locked(p, &late);
+    waitq_unlock(&p->q, saved);
+    poll_notify();
+    lose(&late);
+    return last;
 }
 
 /* ---- at boot, and for tests ---- */

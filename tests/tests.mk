@@ -27,7 +27,7 @@ FOREIGN := $(patsubst tests/foreign/%.c,$(B)/tests/user/%,$(wildcard tests/forei
 $(B)/tests/user/%: tests/user/%.c $(LIBC)
 	$(user_program)
 
-$(B)/tests/user/virtio_queue: user/driver/virtio.c
+$(B)/tests/user/virtio_queue $(B)/tests/user/port_device: user/driver/virtio.c
 
 $(B)/tests/helpers/%: tests/user/helpers/%.c $(LIBC)
 	$(user_program)

@@ -9,6 +9,8 @@
  *      kernel ── port's ring ──> server ── indirect table ──> virtio-blk device ── DMA ──> the asker's frames
  *             <── answers ────          <── interrupt ───────
  *
+ * One call a round, port_serve: it gives the answers of the last round and waits for requests or the device.
+ *
  * Two processes. The supervisor keeps the port and starts a server; one that a signal has killed is replaced, and
  * takes over what was not answered; so is one that finds no memory to start with, for a while. A server that ends for another
  * reason, there is no such device or it has gone, is not: the supervisor ends too, and the kernel gives up the disk.
@@ -149,9 +151,7 @@ static void put_request(const volatile struct port_request *r) {
     virtqueue_put(&s.queue, tag, at, (uint32_t)((n + 2) * sizeof *d));
 }
 
-static void take_requests(void) {
-    uint32_t head;
-    if (read(s.port, &head, sizeof head) != sizeof head) fail("cannot read the port");
+static void take_requests(uint32_t head) {
     if (head == s.taken) return;
     for (; s.taken != head; s.taken++) put_request(&s.ring->slot[s.taken % PORT_SLOTS]);
     virtqueue_kick(&s.queue);
@@ -159,13 +159,15 @@ static void take_requests(void) {
 
 /* ---- answers to the kernel ---- */
 
-static void answer(const struct port_answer *answers, size_t n) {
-    size_t bytes = n * sizeof *answers;
-    if (n && write(s.port, answers, bytes) != (ssize_t)bytes) fail("the kernel refuses an answer");
+/* Gives n answers, and waits: how many requests there have been. */
+static uint32_t answer(const struct port_answer *answers, size_t n, int milliseconds) {
+    long head = syscall(SYS_port_serve, s.port, answers, n, milliseconds);
+    if (head < 0) fail("the port");
+    return (uint32_t)head;
 }
 
-static void take_results(void) {
-    struct port_answer answers[VIRTQUEUE_SIZE];
+/* How many there are. */
+static size_t take_results(struct port_answer *answers) {
     size_t n = 0;
     int tag;
     while (n < VIRTQUEUE_SIZE && (tag = virtqueue_take(&s.queue)) != VIRTQUEUE_NONE) {
@@ -176,15 +178,14 @@ static void take_results(void) {
         bool good = memory.envelope[tag].status == VIRTIO_BLK_S_OK;
         answers[n++] = (struct port_answer){.id = s.id[tag], .error = good ? 0 : EIO};
     }
-    answer(answers, n);
+    return n;
 }
 
-/* One answer of ENODEV ends every request, and the disk. Then their frames are others': a device that is only out of order
- * must be stilled before, which closing its file does. */
+/* One answer of ENODEV ends every request, and the disk. */
 static _Noreturn void give_up(void) {
     uint32_t out = s.queue.out;
-    close(s.device.file);
-    if (out) answer(&(struct port_answer){.id = s.id[__builtin_ctz(out)], .error = ENODEV}, 1);
+    struct port_answer last = {.id = s.id[out ? __builtin_ctz(out) : 0], .error = ENODEV};
+    if (out) (void)!syscall(SYS_port_serve, s.port, &last, 1ul, 0);
     say("the device has gone", NULL);
     _exit(1);
 }
@@ -205,26 +206,28 @@ static void start_device(const char *address) {
 
 static void open_port(void) {
     const volatile struct virtio_blk_config *c = (const volatile void *)s.device.device;
-    s.port = (int)syscall(SYS_port_open, s.name, c->capacity);
+    s.port = (int)syscall(SYS_port_open, s.name, c->capacity, s.device.file);
     if (s.port < 0) fail("port");
     s.ring = mmap(NULL, PORT_RING_SIZE, PROT_READ, MAP_SHARED, s.port, 0);
     if (s.ring == MAP_FAILED) fail("ring");
 }
 
-/* A wake-up for no reason costs a look at both rings, and is right: what poll says is only why we woke. */
+/* A wake-up for no reason costs a look at both rings. If neither has anything, the device may have gone. */
 static _Noreturn void serve(const char *address) {
-    uint32_t count;
+    struct port_answer answers[VIRTQUEUE_SIZE];
+    size_t n = 0;
     lock_everything(); /* a child of fork has no locks */
     start_device(address);
     open_port();
-    struct pollfd p[2] = {{.fd = s.device.file, .events = POLLIN}, {.fd = s.port, .events = POLLIN}};
     for (;;) {
-        if (poll(p, 2, s.queue.out ? PATIENCE_MS : -1) < 0 && errno != EINTR) fail("poll");
-        if (p[0].revents & POLLIN && read(s.device.file, &count, sizeof count) != sizeof count) fail("cannot hear the device");
-        take_results();
-        if (s.gone || virtio_failed(&s.device)) give_up();
-        if (p[1].revents & POLLIN) take_requests();
+        uint32_t head = answer(answers, n, s.queue.out ? PATIENCE_MS : -1);
+        n = take_results(answers);
+        bool idle = n == 0 && head == s.taken;
+        if (s.gone || (idle && virtio_failed(&s.device))) break;
+        take_requests(head);
     }
+    if (n) answer(answers, n, 0);
+    give_up();
 }
 
 /* ---- the supervisor ---- */
@@ -248,7 +251,7 @@ int main(int argc, char **argv) {
     use_little_stack(argv);
     lock_everything();
     go_first();
-    int keep = (int)syscall(SYS_port_open, s.name, 0ul);
+    int keep = (int)syscall(SYS_port_open, s.name, 0ul, -1);
     if (keep < 0) fail("port");
     const char *news = NULL;
     for (int tries = 0; tries < TRIES;) {

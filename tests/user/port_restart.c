@@ -100,8 +100,7 @@ int main(void) {
     ok(keeper >= 0, "a device can be kept before it is there");
     ok(open(DEV, O_RDONLY) < 0 && (errno == ENOENT || errno == ENXIO), "which does not make it");
     is_int(errno_of(mmap(NULL, PG, PROT_READ, MAP_SHARED, keeper, 0)), ENODEV, "a keeper has no ring");
-    struct port_answer a = {0, 0};
-    is_int(errno_of(write(keeper, &a, sizeof a)), EINVAL, "and nothing to answer");
+    is_int(errno_of(port_serve(keeper, NULL, 0, 0)), EINVAL, "and nothing to answer");
     for (int answers = 0; answers <= READS; answers++) killed_after(keeper, answers);
     is_int(knob_change("vm.stats.pins", pins), 0, "all pins are back");
     nobody_left(keeper);

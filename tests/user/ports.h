@@ -5,7 +5,7 @@
  * A server of a block device without a device: the test serves, and answers what it likes when it likes; its
  * clients are children that read and write /dev/NAME and leave what they got in shared memory.
  *
- *     test: serve("vdy", 64)        client_read(...)            next_request(&r)   answer(r.id, 0)
+ *     test: serve("vdy", 64)        client_start(...)           next_request()     answer(r.id, 0)
  *                                     child: pread ------------------^  ----------------> 512
  *
  * No data moves, since nobody here can reach a frame by its physical address: user/blockd.c's tests are for that.
@@ -25,7 +25,11 @@ static struct {
 } server_;
 
 UNUSED static long port_open(const char *name, unsigned long sectors) {
-    return syscall(SYS_port_open, name, sectors);
+    return syscall(SYS_port_open, name, sectors, -1);
+}
+
+UNUSED static long port_serve(int fd, const struct port_answer *answers, unsigned long n, int milliseconds) {
+    return syscall(SYS_port_serve, fd, answers, n, milliseconds);
 }
 
 UNUSED static void lock_whole(void) {
@@ -54,10 +58,9 @@ UNUSED static void serve_no_more(void) {
 
 /* The request that comes next, waited for. */
 UNUSED static struct port_request next_request(void) {
-    unsigned head;
     struct port_request r;
     while (server_.ring->head == server_.taken)
-        if (read(server_.fd, &head, sizeof head) != sizeof head) bail_out("port: %s", strerror(errno));
+        if (port_serve(server_.fd, NULL, 0, -1) < 0) bail_out("port: %s", strerror(errno));
     memcpy(&r, (const void *)&server_.ring->slot[server_.taken % PORT_SLOTS], sizeof r);
     server_.taken++;
     return r;
@@ -69,7 +72,7 @@ UNUSED static unsigned unseen_requests(void) {
 
 UNUSED static int answer(unsigned id, int error) {
     struct port_answer a = {id, error};
-    return errno_of(write(server_.fd, &a, sizeof a));
+    return errno_of(port_serve(server_.fd, &a, 1, 0));
 }
 
 UNUSED static unsigned long request_bytes(const struct port_request *r) {
