@@ -84,7 +84,7 @@ static int age_or_evict(struct space *s, vaddr_t start, vaddr_t end, bool evict)
         vaddr_t from = r->start > start ? r->start : start, to = r->end < end ? r->end : end;
         evict_object_range(r->object, r->offset + pages_in(from - r->start), r->offset + pages_in(to - r->start), &ev);
     }
-    return ev.starved && ev.written;
+    return ev.starved;
 }
 
 /* The slot of the first page of [*va, end) that is in swap, and *va beyond it; 0: there is none. */

@@ -59,9 +59,9 @@ static void put_back(struct haul *h, unsigned i) {
 
 /* Is there a slot to write the next page to? */
 static bool can_write(struct haul *h) {
-    if (!h->io && !h->ev->starved) {
-        h->io = swap_write_begin();
-        h->ev->starved = !h->io;
+    if (!h->io && !h->ev->starved && !h->ev->full) {
+        h->io = swap_write_begin(&h->ev->starved);
+        h->ev->full = !h->io && !h->ev->starved;
     }
     return h->io && !swap_write_full(h->io);
 }
@@ -139,7 +139,7 @@ static vaddr_t evict_span(struct haul *h, vaddr_t va, vaddr_t end) {
 
 /* Pages of [va, end) of one region: where the hand stops. Goes on until enough is on its way out or has been looked at. */
 static vaddr_t evict_region(struct space *s, const struct region *r, vaddr_t va, vaddr_t end, struct eviction *ev) {
-    while (va < end && ev->looked < ev->most_looks && ev->written + ev->dropped < ev->most) {
+    while (va < end && !evict_enough(ev)) {
         struct haul h = {.space = s, .region = r, .ev = ev};
         va = evict_span(&h, va, end);
         if (h.io) swap_write_end(h.io);
@@ -169,7 +169,7 @@ void evict_range(struct space *s, vaddr_t start, vaddr_t end, struct eviction *e
 void evict_space_locked(struct space *s, struct eviction *ev) {
     vaddr_t from = s->hand < USER_MAX ? s->hand : 0;
     evict_range(s, from, USER_MAX, ev);
-    if (s->hand == USER_MAX && ev->looked < ev->most_looks) evict_range(s, 0, from, ev);
+    if (s->hand == USER_MAX && !evict_enough(ev)) evict_range(s, 0, from, ev);
 }
 
 void evict_space(struct space *s, struct eviction *ev) {

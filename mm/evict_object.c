@@ -102,8 +102,8 @@ static void evict_page(struct object *o, uint64_t page, struct eviction *ev, str
     if (v != COLD) return;
     if (o->kind == OBJECT_SHARED && (!*io || swap_write_full(*io))) {
         if (*io) swap_write_end(*io);
-        *io = ev->starved ? NULL : swap_write_begin(); /* asked once */
-        ev->starved |= !*io;
+        *io = ev->full ? NULL : swap_write_begin(&ev->starved); /* whether there is a slot is asked once */
+        ev->full |= !*io && !ev->starved;
     }
     if (o->kind == OBJECT_SHARED && !*io) return;
     if (ask_all(o, page, pfn, true, true) == COLD) take_out(o, page, *io, ev);
@@ -113,7 +113,7 @@ void evict_object_locked(struct object *o, struct eviction *ev) {
     struct swap_write *io = NULL;
     uint64_t pages = pages_in(page_ceil(o->size)), round = pages;
     if (o->kind == OBJECT_DEVICE) return;
-    while (round-- && ev->looked < ev->most_looks && ev->written + ev->dropped < ev->most) {
+    while (round-- && !evict_enough(ev)) {
         if (o->hand >= pages) o->hand = 0;
         evict_page(o, o->hand++, ev, &io);
     }
@@ -134,7 +134,7 @@ void evict_object_range(struct object *o, uint64_t page, uint64_t end, struct ev
     if (o->kind == OBJECT_DEVICE) return;
     mutex_lock(&o->lock);
     uint64_t pages = pages_in(page_ceil(o->size));
-    for (; page < end && page < pages; page++) evict_page(o, page, ev, &io);
+    for (; page < end && page < pages && !ev->starved; page++) evict_page(o, page, ev, &io);
     if (io) swap_write_end(io);
     mutex_unlock(&o->lock);
 }

@@ -306,7 +306,7 @@ uint64_t pageout_everything(void) {
         objects_each(evict_object_whole, &ev);
         gone += ev.written + ev.dropped;
         while (!swap_idle()) swap_wait();
-    } while (ev.starved && ev.written);
+    } while (ev.starved);
     return gone + object_reclaim(UINT64_MAX);
 }
 

@@ -58,8 +58,8 @@ enum again {
 enum again swap_again(pfn_t, bool dirty, slot_t *);
 
 struct swap_write; /* a run of slots, to be filled with frames and written at once */
-/* NULL: no slot is free, or too much is on its way. */
-struct swap_write *swap_write_begin(void);
+/* NULL: no slot is free; or, *later, so much is on its way that no request is. */
+struct swap_write *swap_write_begin(bool *later);
 bool swap_write_full(const struct swap_write *);
 /* The next slot for this frame, whose reference passes to swap. */
 slot_t swap_write_add(struct swap_write *, pfn_t, bool shared);

@@ -125,9 +125,10 @@ static void submit(struct swap_write *io, bool write) {
 
 /* ---- out ---- */
 
-struct swap_write *swap_write_begin(void) {
+struct swap_write *swap_write_begin(bool *later) {
     spin_lock(&swap_lock);
     struct swap_write *io = io_get(IOS_TO_READ);
+    *later = !io;
     if (io && !inject(INJECT_SLOT)) io->room = slots_take(BACKING_SEGMENTS, &io->first);
     if (io && io->room == 0) {
         io_put(io);

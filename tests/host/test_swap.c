@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/evict.h"
 #include "mm/space.h"
 #include "mm/swap.h"
 #include "tests/host/disk.h"
@@ -193,6 +194,29 @@ static void test_in_flight(void) {
     disk_serve_all(&disk);
     is_int((long)(stats().total - stats().free), 0, "exit with writes in flight leaves no slot");
     audit_ok("after exit");
+}
+
+/* With every request on its way the hand stops: what it took out further on it would have to put back. */
+static void test_starved(void) {
+    struct space *s = space_new();
+    struct eviction ev = {.most = UINT64_MAX, .most_looks = UINT64_MAX, .force = true};
+    vaddr_t va = (vaddr_t)map_anon(s, 1024, RW, 0);
+    fill(s, va, 1024, 300);
+    sync_other_thread = NULL;
+    rw_lock_shared(&s->lock);
+    evict_range(s, va, va + 1024 * PAGE_SIZE, &ev);
+    rw_unlock_shared(&s->lock);
+    ok(ev.starved && !ev.full, "more pages than requests: the hand is starved");
+    ok(ev.written > (disk.n - 2) * BACKING_SEGMENTS, "with requests that are full, but for the last of a table (%lu)", ev.written);
+    ok(ev.looked <= ev.written + BACKING_SEGMENTS + 1, "it looks no further (%lu looks)", ev.looked);
+    disk_attend(&disk);
+    disk_serve_all(&disk);
+    is_int(space_advise(s, va, 1024 * PAGE_SIZE, MADV_PAGEOUT), 0, "who waits for requests");
+    is_int(resident(s, va, 1024), 0, "gets everything out");
+    is_int((long)wrong(s, va, 1024, 300), 0, "and back");
+    space_end(s);
+    disk_serve_all(&disk);
+    is_int((long)(stats().total - stats().free), 0, "no slot is left over");
 }
 
 /* Page-out runs before the disk does. */
@@ -523,7 +547,7 @@ static void test_random(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    plan(162);
+    plan(169);
     mm_start(8);
     disk_make(&disk, DISK_PAGES, seed_of(argc, argv));
     disk_attend(&disk);
@@ -535,6 +559,7 @@ int main(int argc, char **argv) {
     test_fork();
     test_fork_locked();
     test_in_flight();
+    test_starved();
     test_between_steps();
     test_late();
     test_asking();
