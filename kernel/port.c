@@ -175,7 +175,7 @@ int port_answer(const struct server *s, const struct port_answer *a, size_t n) {
     else if (good) take_marked_locked(p, &ended);
     fill_locked(p);
     waitq_unlock(&p->q, saved);
-    if (good && vanished && s->device) pci_still(pci_of_file(s->device)); /* it may be out of order and alive, and has their frames */
+    if (good && vanished && s->device) pci_still(pci_of_file(s->device)); /* out of order, it may be alive, and has their frames */
     lose(&late);
     while ((rq = STAILQ_FIRST(&ended))) {
         STAILQ_REMOVE_HEAD(&ended, link);
