@@ -33,7 +33,6 @@
 struct fork {
     struct space *parent, *child;
     struct flush flush;  /* the parent's entries that lost the right to write */
-    uint64_t spare;      /* frames to wait for beside the copies: for others, who take them meanwhile, and for structures */
 };
 
 static bool is_locked(const struct region *r) {
@@ -64,7 +63,7 @@ static uint64_t copies_in(const struct space *parent) {
 
 /* With so many frames the fork can begin again: its tables, too, were taken from what was free, and will be. */
 static uint64_t frames_to_begin(const struct fork *k) {
-    return copies_in(k->parent) + k->child->tables_promised + k->child->tables_wanted + k->spare;
+    return copies_in(k->parent) + k->child->tables_promised + k->child->tables_wanted;
 }
 
 /* One page of a private region: the child's entry for it. -ENOMEM for MAP_NORESERVE alone. */
@@ -154,8 +153,8 @@ static int copy_one(struct fork *k, const struct region *r) NOT_ANALYSED {
     return err;
 }
 
-static int fork_once(struct space *parent, struct space **child, struct stall *st, uint64_t spare) {
-    struct fork k = {.parent = parent, .child = space_create(&parent->limits), .spare = spare};
+static int fork_once(struct space *parent, struct space **child, struct stall *st) {
+    struct fork k = {.parent = parent, .child = space_create(&parent->limits)};
     int err = 0;
     if (!k.child) return -ENOMEM;
     flush_begin(&k.flush, &parent->pmap);
@@ -179,14 +178,13 @@ static int fork_once(struct space *parent, struct space **child, struct stall *s
 }
 
 int space_fork(struct space *parent, struct space **child) {
-    struct stall st = {0};
-    uint64_t spare = 8;
+    struct stall st = {.collects = true};
     int err;
     do {
-        spare *= 2; /* until it fits, or never can */
-        err = fork_once(parent, child, &st, spare);
-        if (err == -ENOMEM && object_make_room()) err = fork_once(parent, child, &st, spare);
+        err = fork_once(parent, child, &st);
+        if (err == -ENOMEM && object_make_room()) err = fork_once(parent, child, &st);
     } while (stalled(&err, &st));
+    stall_end(&st);
     pageout_check();
     return err;
 }

@@ -17,7 +17,11 @@
  * Descriptors stand in one table at the top of RAM, indexed by frame number: 16 bytes for 4096, 0.4 %.
  * The table costs nothing until a chunk of memory is first used (mm/buddy.c).
  *
- * LOCKING  frame_lock (spin, leaf) guards buddy lists, counts and promises. refs and pins are atomic.
+ * Who wants many frames at once (fork) collects: what it lacks is kept from all others' pages until it has been drawn. So
+ * it gets them, however many wait for one; and one thread at a time does it, so that no two have a half each.
+ *
+ * LOCKING  frame_lock (spin, leaf) guards buddy lists, counts and promises. refs and pins are atomic. `collector` is a
+ *          sleeping lock that is only ever tried: it says who collects.
  */
 #include "mm/frame.h"
 
@@ -47,6 +51,8 @@ static struct frame_range usable[BOOT_RANGES + TAKEN];
 static unsigned nusable;
 static uint64_t total, promised, committed, backing, kernel_reserve, pins;
 static uint64_t count[FRAME_STATES];
+static struct mutex collector;
+static uint64_t collected; /* frames that are its holder's alone, be they free already or not */
 
 pfn_t zero_pfn;
 
@@ -124,9 +130,10 @@ static void place_table(void) {
 
 void frame_init(const struct boot_info *bi) {
     spin_init(&frame_lock, "frame");
+    mutex_init(&collector, "collector");
     memset(count, 0, sizeof(count));
     nusable = 0;
-    promised = committed = backing = pins = total = 0;
+    promised = committed = backing = pins = total = collected = 0;
     for (unsigned i = 0; i < bi->nranges; i++)
         usable[nusable++] = (struct frame_range){(pfn_t)(bi->ram[i].start >> PAGE_SHIFT), (pfn_t)(bi->ram[i].end >> PAGE_SHIFT)};
     take_out(0, LOW_MEMORY);
@@ -144,18 +151,33 @@ void frame_init(const struct boot_info *bi) {
 
 /* ---- one frame ---- */
 
+static uint64_t collected_by_others(void) {
+    return mutex_held(&collector) ? 0 : collected;
+}
+
+static bool has_collected(void) {
+    return backing && collected && mutex_held(&collector);
+}
+
+/* The caller has got n of what it collected. */
+static void draw(uint64_t n) {
+    if (has_collected()) collected -= n < collected ? n : collected;
+}
+
 /* How many free frames an allocation leaves alone. */
 static uint64_t kept_from(enum frame_state state) {
     if (state == FRAME_TABLE) return 0;
     uint64_t keep = outstanding();
     if (backing == 0 || current_is_pager()) return keep;
-    return keep + PAGER_SHARE + (state == FRAME_KERNEL ? 0 : kernel_reserve);
+    return keep + PAGER_SHARE + (state == FRAME_KERNEL ? 0 : kernel_reserve + collected_by_others());
 }
 
 /* What nobody committed must leave room for what was. Copies of files, which may go at any time, leave the kernel its share.
  * The kernel's own stay for good: with swap they might push out all else, and then who touches a page finds no frame. */
 static bool may_take(enum frame_state state, uint64_t n, uint64_t locked) {
-    if (count[FRAME_FREE] < n + kept_from(state)) return false;
+    uint64_t keep = kept_from(state);
+    if (is_committed(state) && has_collected()) keep -= kernel_reserve; /* the kernel's own came out of that meanwhile */
+    if (count[FRAME_FREE] < n + keep) return false;
     if (state == FRAME_TABLE || is_committed(state)) return true;
     if (state == FRAME_KERNEL && !current_is_pager() && !leaves_room(n, locked, PAGER_SHARE + kernel_reserve / 2)) return false;
     uint64_t in_flight = committed < IN_FLIGHT ? committed : IN_FLIGHT;
@@ -173,6 +195,7 @@ static pfn_t give_locked(enum frame_state state, unsigned order) {
     f->state = (uint8_t)state;
     f->refs = 1;
     f->slot = 0;
+    if (is_committed(state)) draw(1);
     return pfn;
 }
 
@@ -321,9 +344,10 @@ int frame_promise(uint64_t n) {
     if (inject(INJECT_RESERVE)) return -ENOMEM;
     spin_lock(&frame_lock);
     int err = fits(n, kernel_reserve) && leaves_room(n, locked, kernel_reserve) ? 0 : -ENOMEM;
-    bool short_of = n + outstanding() + (current_is_pager() ? 0 : PAGER_SHARE) > count[FRAME_FREE] && backing;
-    if (!err && (short_of || must_wait())) err = -ESTALL;
+    uint64_t keep = outstanding() + (current_is_pager() ? 0 : PAGER_SHARE + collected_by_others());
+    if (!err && backing && (n + keep > count[FRAME_FREE] || must_wait())) err = -ESTALL;
     if (!err) promised += n;
+    if (!err) draw(n);
     spin_unlock(&frame_lock);
     return err;
 }
@@ -332,6 +356,7 @@ void frame_unpromise(uint64_t n) {
     spin_lock(&frame_lock);
     ASSERT(n <= promised);
     promised -= n;
+    if (mutex_held(&collector)) collected += n; /* it may want them again at once */
     ASSERT(promised >= count[FRAME_TABLE]);
     spin_unlock(&frame_lock);
 }
@@ -366,6 +391,30 @@ bool frame_room(uint64_t n) {
     bool ok = free_for_pages() >= n;
     spin_unlock(&frame_lock);
     return ok;
+}
+
+uint64_t frame_lacking(uint64_t n) {
+    spin_lock(&frame_lock);
+    uint64_t want = n + kept_from(FRAME_ANON), have = count[FRAME_FREE];
+    spin_unlock(&frame_lock);
+    return want > have ? want - have : 0;
+}
+
+bool frame_collect(uint64_t n) NOT_ANALYSED {
+    if (!mutex_held(&collector) && !mutex_trylock(&collector)) return false;
+    spin_lock(&frame_lock);
+    collected = n;
+    spin_unlock(&frame_lock);
+    return true;
+}
+
+bool frame_collect_end(void) NOT_ANALYSED {
+    if (!mutex_held(&collector)) return false;
+    spin_lock(&frame_lock);
+    collected = 0;
+    spin_unlock(&frame_lock);
+    mutex_unlock(&collector);
+    return true;
 }
 
 bool frame_possible(uint64_t n) {

@@ -121,6 +121,13 @@ uint64_t frame_lockable(void);
 /* Are n frames to be had now for committed pages? Could they be, if all went to swap that may? */
 bool frame_room(uint64_t n);
 bool frame_possible(uint64_t n);
+/* How many frames have to become free until n are to be had? */
+uint64_t frame_lacking(uint64_t n);
+/* From now on n frames are the caller's: others' pages leave them alone, and what it allocates for pages and promises for tables
+ * is drawn from them. False: another thread collects. Ended by the second: false if the caller did not collect. In between
+ * the caller waits for no thread that may be waiting for memory. */
+bool frame_collect(uint64_t n);
+bool frame_collect_end(void);
 /* How many frames page-out should make free: 0, or what is missing to the high mark once the low one is passed. */
 uint64_t frame_wanted(void);
 

@@ -21,7 +21,8 @@
  * LOCKING  `work` (a mutex, innermost of what sleeps but for swap's own) guards waiting, demand and total. Rounds hold
  *          the list of spaces, or of objects, and try what is on it. A hard round that found nothing waits for one whose
  *          lock was taken, with no other lock held: it is not barren because somebody was at work there. Who
- *          has that lock does not wait for memory (mm/stall.h), so it lets go.
+ *          has that lock does not wait for memory (mm/stall.h), so it lets go. Who collects frames (mm/frame.c) holds
+ *          nothing while it waits for them, and afterwards waits for no lock that is held by who waits for memory.
  */
 #include <asm/errno.h>
 
@@ -139,15 +140,15 @@ static void go_round(struct round *r) {
 
 /* ---- the thread ---- */
 
-/* work held. Are there frames for all who wait? They may not have run yet, or not know: others have let frames go. */
-static bool all_served(void) {
-    return !waiting || frame_room(demand);
+/* work held. Frames that those who wait lack. They may have been served, and not have run yet. */
+static uint64_t lacking(void) {
+    return waiting ? frame_lacking(demand) : 0;
 }
 
 /* work held. */
 static uint64_t wanted(void) {
-    uint64_t n = frame_wanted();
-    return !all_served() && n < demand ? demand : n;
+    uint64_t n = frame_wanted(), lacks = lacking();
+    return n < lacks ? lacks : n;
 }
 
 /* work held. */
@@ -196,8 +197,8 @@ void pageout_step(void) {
 _Noreturn void pageout_run(void) {
     for (;;) {
         mutex_lock(&work);
-        while (!kicked && all_served()) {
-            tell_waiting(false);
+        while (!kicked && lacking() == 0) {
+            tell_waiting(false); /* they may not know: others have let frames go */
             cond_wait(&wake, &work);
         }
         __atomic_store_n(&kicked, false, __ATOMIC_RELAXED);
@@ -217,10 +218,23 @@ void pageout_check(void) {
 
 /* ---- waiting ---- */
 
+/* work held. Who collects waits until nobody else does, and no round of page-out is in vain for it until then. */
+static bool has_turn(struct stall *st) {
+    if (!st->collects || frame_collect(st->frames)) return true;
+    st->since = total.barren;
+    return false;
+}
+
 /* work held. */
-static int outlook(const struct stall *st) {
+static int outlook(struct stall *st) {
+    if (!has_turn(st)) return -EINPROGRESS;
     if (frame_room(st->frames)) return 0; /* whoever takes it first, it was not in vain: the caller comes again */
     return total.barren < st->since + 2 ? -EINPROGRESS : -ENOMEM;
+}
+
+/* What is collected is kept from others, which page-out sees as it is. */
+static uint64_t demanded(const struct stall *st) {
+    return st->collects ? 0 : st->frames;
 }
 
 /* work held. */
@@ -229,21 +243,22 @@ static void enter(struct stall *st) {
     st->since = total.barren;
     total.stalls++;
     waiting++;
-    demand += st->frames;
+    demand += demanded(st);
 }
 
 /* work held. */
 static void leave(struct stall *st) {
     st->queued = false;
     waiting--;
-    demand -= st->frames;
+    demand -= demanded(st);
 }
 
 /* The first time: is there anything to wait for? -EINPROGRESS: yes. */
-static int consider(uint64_t n) {
-    if (frame_room(n)) return 0;
-    if (current_is_pager()) return -ENOMEM;
-    if (!frame_possible(n)) return object_make_room() ? 0 : -ENOMEM;
+static int consider(const struct stall *st) {
+    bool there = frame_room(st->frames);
+    if (there && !st->collects) return 0;
+    if (current_is_pager()) return there ? 0 : -ENOMEM;
+    if (!frame_possible(st->frames)) return object_make_room() ? 0 : -ENOMEM;
     return -EINPROGRESS;
 }
 
@@ -251,21 +266,21 @@ static int ask_pageout(struct stall *st) {
     mutex_lock(&work);
     if (!st->queued) enter(st);
     int err = outlook(st);
-    if (err == -EINPROGRESS) cond_signal(&wake); /* each time: others may have taken what was free for us */
-    else leave(st);
+    if (err == -EINPROGRESS && has_turn(st)) cond_signal(&wake); /* each time: others may have taken what was free for us */
+    if (err != -EINPROGRESS) leave(st);
     mutex_unlock(&work);
     if (err == -ENOMEM) log_line("page-out: %lu frames are wanted, and none can be made free", st->frames);
     return err;
 }
 
 int memory_ask(struct stall *st) {
-    int err = st->queued ? -EINPROGRESS : consider(st->frames);
+    int err = st->queued ? -EINPROGRESS : consider(st);
     if (err == -EINPROGRESS) err = ask_pageout(st);
     if (err != -EINPROGRESS) st->frames = 0;
     return err;
 }
 
-int memory_sleep(const struct stall *st) {
+int memory_sleep(struct stall *st) {
     mutex_lock(&work);
     int killed = outlook(st) == -EINPROGRESS ? cond_wait_killable(&room, &work) : 0;
     mutex_unlock(&work);

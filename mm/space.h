@@ -101,7 +101,7 @@ void pageout_step(void);
  * -ENOMEM page-out has gone round twice and made nothing free. */
 int memory_ask(struct stall *);
 /* Queued: until there may be room: 0, or -EINTR, the thread is being killed. Sleeps. */
-int memory_sleep(const struct stall *);
+int memory_sleep(struct stall *);
 /* Queued no more. */
 void memory_forget(struct stall *);
 /* Somebody has let frames go: who waits for some need not wait for page-out, which may be waiting for a disk. No lock held. */

@@ -43,7 +43,7 @@ int stall_ask(struct stall *st) {
 }
 
 /* Until what was asked for may be there: 0, or -EINTR. */
-static int sleep_for(const struct stall *st) {
+static int sleep_for(struct stall *st) {
     return st->frames ? memory_sleep(st) : swap_sleep(st);
 }
 
@@ -65,4 +65,5 @@ void stall_end(struct stall *st) {
     if (st->slot) swap_forget(st->slot);
     st->frames = st->slot = 0;
     let_go(st);
+    if (st->collects && frame_collect_end()) memory_freed(); /* the next one's turn */
 }

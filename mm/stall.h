@@ -34,6 +34,7 @@ struct stall {
     bool waited;     /* for a device: a major fault */
     bool queued;     /* among those who wait for frames */
     uint64_t since;  /* what had happened when it was asked for: rounds of page-out in vain, or the ends of transfers */
+    bool collects;   /* in: what it waits for is kept for it until the stall's end, for who wants many frames at once */
 };
 
 /* Was it -ESTALL, and is it worth coming again? False: *err is the answer (-ENOMEM after waiting in vain). May sleep. */

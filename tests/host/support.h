@@ -77,6 +77,12 @@ void sync_check_idle(void);
  */
 extern void (*sync_other_thread)(void);
 extern unsigned sync_waits; /* how often cond_wait was called */
+/* And what they do at the named points between two steps (kernel/race.h), from now on. NULL: nothing. */
+enum race_id;
+void race_meet(void (*other)(enum race_id));
+/* Between the two it is another thread that takes and releases locks. */
+void sync_as_other(void);
+void sync_as_self(void);
 
 /* ---- random numbers: the same from the same seed, everywhere ---- */
 

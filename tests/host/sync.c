@@ -214,11 +214,21 @@ void cond_init(struct cond *c, const char *name) {
     *c = (struct cond){.name = name};
 }
 
-static void let_others_run(void) {
-    struct thread *me = self;
+static unsigned depth; /* the other thread may wait as well */
+
+void sync_as_other(void) {
+    depth++;
     self = &threads[1];
+}
+
+void sync_as_self(void) {
+    if (--depth == 0) self = &threads[0];
+}
+
+static void let_others_run(void) {
+    sync_as_other();
     sync_other_thread();
-    self = me;
+    sync_as_self();
 }
 
 void cond_wait(struct cond *c, struct mutex *m) {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kernel/race.h"
 #include "mm/space.h"
 #include "mm/swap.h"
 #include "tests/host/disk.h"
@@ -104,6 +105,66 @@ static void test_fork_on_fault(void) {
     end("fork of a lock on fault");
 }
 
+/* ---- fork, while others take what becomes free ---- */
+
+static struct space *greedy;
+static vaddr_t greedy_at;
+static uint64_t greedy_has, greedy_most; /* pages that it has touched, and stops at */
+static bool eating;
+
+/* All that another thread finds free for pages. */
+static void eat(void) {
+    if (eating) return;
+    eating = true;
+    while (greedy_has < greedy_most && frame_room(1)) put(greedy, greedy_at + greedy_has++ * PAGE_SIZE, 9);
+    eating = false;
+}
+
+static void eat_in_fork(enum race_id id) {
+    if (id == RACE_FORK_REGION) eat();
+}
+
+static void (*attending)(void);
+
+/* After page-out, not in the midst of it, or it would never end. */
+static void eat_after_others(void) {
+    static unsigned depth;
+    depth++;
+    attending();
+    if (--depth == 0) eat();
+}
+
+/* A fork that wants copies of most of memory. */
+static void fork_beside(uint64_t most, const char *when) {
+    uint64_t pages = 450;
+    begin();
+    greedy = space_new();
+    greedy_at = (vaddr_t)map_anon(greedy, most, RW, 0);
+    greedy_has = 0;
+    greedy_most = most;
+    vaddr_t va = (vaddr_t)map_anon(s, pages, RW, 0);
+    is_int(space_lock(s, va, pages * PAGE_SIZE, false), 0, "a parent with a third of memory locked");
+    fill(s, va, pages, 70);
+    leave_free(50);
+    is_int(space_fork(s, &child), 0, "A8: is forked, %s", when);
+    ok(greedy_has > 0 && greedy_has < greedy_most, "which found %lu, and not without end", greedy_has);
+    is_int((long)wrong(child, va, pages, 70), 0, "the child has the same");
+    greedy_most = 0;
+    space_end(greedy);
+}
+
+static void test_fork_beside_others(void) {
+    race_meet(eat_in_fork);
+    fork_beside(4000, "though others take all that is free while it begins");
+    race_meet(NULL);
+    end("others amid the fork");
+    attending = sync_other_thread;
+    sync_other_thread = eat_after_others;
+    fork_beside(4000, "though others take all that is free before it wakes up");
+    disk_attend(&disk);
+    end("others amid the wait");
+}
+
 /* ---- a page from swap ---- */
 
 /* Page-out runs before the disk does. */
@@ -134,13 +195,14 @@ static void test_wanted_ahead(void) {
 }
 
 int main(int argc, char **argv) {
-    plan(19);
+    plan(31);
     mm_start(8);
     disk_make(&disk, DISK_PAGES, seed_of(argc, argv));
     disk_attend(&disk);
     is_int(swap_on(&disk.backing, 0), 0, "swap is on");
     test_fork_tables();
     test_fork_on_fault();
+    test_fork_beside_others();
     test_wanted_ahead();
     return done_testing();
 }
