@@ -16,6 +16,7 @@
 #include "kernel/process.h"
 #include "kernel/trace.h"
 #include "kernel/trap.h"
+#include "mm/mm.h"
 #include "gen/syscalls.h"
 
 #define LOGGED 2048u /* numbers above share the last bit */
@@ -47,6 +48,7 @@ static inline long dispatch(const struct trapframe *tf) {
 void trap_syscall(struct trapframe *tf) {
     trace(TRACE_SYSCALL, tf->error, tf->rdi);
     tf->rax = (uint64_t)dispatch(tf);
+    pageout_check();
     irq_disable();
     if (__builtin_expect(__atomic_load_n(&current()->attention, __ATOMIC_RELAXED), 0)) user_return(tf);
     lockdep_none_held("on the way to ring 3");

@@ -133,6 +133,7 @@ static int populate_pages(struct space *s, vaddr_t start, vaddr_t end, bool writ
         rw_unlock_shared(&s->lock);
         if (err == -ENXIO || err == -EIO) err = -EFAULT;
         if (stalled(&err, &st)) va -= PAGE_SIZE; /* this one again */
+        pageout_check();
     }
     stall_end(&st);
     return err;

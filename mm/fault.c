@@ -346,7 +346,6 @@ int space_fault(struct space *s, vaddr_t va, int access) {
         rw_unlock_shared(&s->lock);
     } while (stalled(&err, &st));
     stall_end(&st);
-    pageout_check();
     if (err == 1) return stack_grow(s, va);
     if (!err) __atomic_fetch_add(st.waited ? &s->major_faults : &s->minor_faults, 1, __ATOMIC_RELAXED);
     return err;

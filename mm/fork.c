@@ -185,6 +185,5 @@ int space_fork(struct space *parent, struct space **child) {
         if (err == -ENOMEM && object_make_room()) err = fork_once(parent, child, &st);
     } while (stalled(&err, &st));
     stall_end(&st);
-    pageout_check();
     return err;
 }

@@ -55,6 +55,7 @@ static struct mutex collector;
 static uint64_t collected; /* frames that are its holder's alone, be they free already or not */
 
 pfn_t zero_pfn;
+bool frame_low;
 
 static bool is_committed(enum frame_state state) {
     return state == FRAME_ANON || state == FRAME_SHARED;
@@ -134,6 +135,7 @@ void frame_init(const struct boot_info *bi) {
     memset(count, 0, sizeof(count));
     nusable = 0;
     promised = committed = backing = pins = total = collected = 0;
+    frame_low = false;
     for (unsigned i = 0; i < bi->nranges; i++)
         usable[nusable++] = (struct frame_range){(pfn_t)(bi->ram[i].start >> PAGE_SHIFT), (pfn_t)(bi->ram[i].end >> PAGE_SHIFT)};
     take_out(0, LOW_MEMORY);
@@ -172,6 +174,16 @@ static uint64_t kept_from(enum frame_state state) {
     return keep + PAGER_SHARE + (state == FRAME_KERNEL ? 0 : kernel_reserve + collected_by_others());
 }
 
+static uint64_t free_for_pages(void) {
+    uint64_t keep = kept_from(FRAME_ANON);
+    return count[FRAME_FREE] > keep ? count[FRAME_FREE] - keep : 0;
+}
+
+/* Less is free than before: is it time for page-out? frame_wanted looks again. */
+static void watch(void) {
+    if (backing && free_for_pages() < kernel_reserve) __atomic_store_n(&frame_low, true, __ATOMIC_RELAXED);
+}
+
 /* What nobody committed must leave room for what was. Copies of files, which may go at any time, leave the kernel its share.
  * The kernel's own stay for good: with swap they might push out all else, and then who touches a page finds no frame. */
 static bool may_take(enum frame_state state, uint64_t n, uint64_t locked) {
@@ -196,6 +208,7 @@ static pfn_t give_locked(enum frame_state state, unsigned order) {
     f->refs = 1;
     f->slot = 0;
     if (is_committed(state)) draw(1);
+    watch();
     return pfn;
 }
 
@@ -348,6 +361,7 @@ int frame_promise(uint64_t n) {
     if (!err && backing && (n + keep > count[FRAME_FREE] || must_wait())) err = -ESTALL;
     if (!err) promised += n;
     if (!err) draw(n);
+    watch();
     spin_unlock(&frame_lock);
     return err;
 }
@@ -379,11 +393,6 @@ uint64_t frame_lockable(void) {
     uint64_t taken = fixed() + 2 * kernel_reserve;
     spin_unlock(&frame_lock);
     return taken < total ? total - taken : 0;
-}
-
-static uint64_t free_for_pages(void) {
-    uint64_t keep = kept_from(FRAME_ANON);
-    return count[FRAME_FREE] > keep ? count[FRAME_FREE] - keep : 0;
 }
 
 bool frame_room(uint64_t n) {
@@ -429,6 +438,7 @@ uint64_t frame_wanted(void) {
     if (__atomic_load_n(&backing, __ATOMIC_RELAXED) == 0) return 0;
     spin_lock(&frame_lock);
     uint64_t n = free_for_pages();
+    if (n >= kernel_reserve) __atomic_store_n(&frame_low, false, __ATOMIC_RELAXED);
     spin_unlock(&frame_lock);
     return n >= kernel_reserve ? 0 : 2 * kernel_reserve - n;
 }

@@ -130,6 +130,8 @@ bool frame_collect(uint64_t n);
 bool frame_collect_end(void);
 /* How many frames page-out should make free: 0, or what is missing to the high mark once the low one is passed. */
 uint64_t frame_wanted(void);
+/* A hint, to be read at any time: an allocation has passed the low mark since. */
+extern bool frame_low;
 
 struct frame_stats {
     uint64_t total;                  /* RAM frames that can be given out at all */

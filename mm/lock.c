@@ -67,7 +67,6 @@ int wanted_populate(struct space *s, vaddr_t *next, vaddr_t end, uint64_t budget
         err = populate(s, next, end, &budget, past_end, &st);
     } while (stalled(&err, &st));
     stall_end(&st);
-    pageout_check();
     return err;
 }
 

@@ -257,6 +257,7 @@ static void populate_hint(struct space *s, vaddr_t start, vaddr_t end) {
         err = r && region_accessible(r) ? pages_populate(s, r, &va, stop, r->prot, &budget, true, &st) : -EFAULT;
         rw_unlock_shared(&s->lock);
         stalled(&err, &st);
+        pageout_check();
     }
     stall_end(&st);
 }

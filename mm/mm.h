@@ -234,5 +234,10 @@ struct pageout_stats {
 void pageout_get_stats(struct pageout_stats *);
 /* Evict all that may be evicted, accessed or not: pages gone. */
 uint64_t pageout_everything(void);
+/* Wake page-out if frames are few: on the way to ring 3, and wherever much is allocated. Takes a mutex. */
+void pageout_wake(void);
+static inline void pageout_check(void) {
+    if (__builtin_expect(__atomic_load_n(&frame_low, __ATOMIC_RELAXED), 0)) pageout_wake();
+}
 /* Page-out's thread. Started before the first swap_on. */
 _Noreturn void pageout_run(void);

@@ -4,6 +4,9 @@
  *
  * Page-out: when pages leave memory, how many, and whose. And waiting for it.
  *
+ * Whose allocation passes the low mark says so (frame_low), and wakes the thread as soon as it may: at the end of what may
+ * have had to wait, and on the way to ring 3.
+ *
  *      free frames   high ─────────────  stop
  *                    low  ─────────────  start                     (mm/frame.c: frame_wanted)
  *                         ═════════════  who touches a page waits  (mm/stall.h)
@@ -207,7 +210,7 @@ _Noreturn void pageout_run(void) {
     }
 }
 
-void pageout_check(void) {
+void pageout_wake(void) {
     if (__atomic_load_n(&kicked, __ATOMIC_RELAXED)) return; /* it comes */
     if (frame_wanted() <= __atomic_load_n(&hopeless, __ATOMIC_RELAXED)) return;
     mutex_lock(&work);

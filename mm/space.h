@@ -93,8 +93,6 @@ bool space_stalled(struct space *, int *err, struct stall *);
 /* ---- pageout.c ---- */
 
 void pageout_init(void);
-/* Wake page-out if frames are few. No lock held. */
-void pageout_check(void);
 /* What the thread does at one go; the host's tests have no thread. */
 void pageout_step(void);
 /* A stall's frames, for mm/stall.c. Ask: 0 there is room; -EINPROGRESS page-out makes some, and knows who waits (queued);

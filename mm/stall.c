@@ -65,5 +65,6 @@ void stall_end(struct stall *st) {
     if (st->slot) swap_forget(st->slot);
     st->frames = st->slot = 0;
     let_go(st);
+    pageout_check();
     if (st->collects && frame_collect_end()) memory_freed(); /* the next one's turn */
 }

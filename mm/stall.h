@@ -41,7 +41,7 @@ struct stall {
 bool stalled(int *err, struct stall *);
 /* Have it made free, or read, without waiting: 0 it is there (or need not be); -EINPROGRESS it will be; -ENOMEM. */
 int stall_ask(struct stall *);
-/* What is still wanted is wanted no more. */
+/* What is still wanted is wanted no more. Wakes page-out if frames are few. */
 void stall_end(struct stall *);
 
 /* Whenever something has happened that who asked may have been asking for. The hook is called with mutexes held, often, and
