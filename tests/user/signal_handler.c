@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "tests/user/signals.h"
+#include "tests/user/vectors.h"
 
 static volatile sig_atomic_t count, last;
 static siginfo_t info;
@@ -117,14 +118,10 @@ struct regs {
     uint8_t vin[16][32], vout[16][32];
     double x87_in, x87_out;
     uint32_t mxcsr_in, mxcsr_out;
+    uint16_t control_in, control_out;
 };
 
 /* Loads everything, takes a breakpoint, stores everything. r14 holds r, r15 the stack. */
-#define LOAD(n)  "vmovdqu %c[vin]+32*" #n "(%%r14), %%ymm" #n "\n"
-#define STORE(n) "vmovdqu %%ymm" #n ", %c[vout]+32*" #n "(%%r14)\n"
-#define LOADX(n)  "movdqu %c[vin]+32*" #n "(%%r14), %%xmm" #n "\n"
-#define STOREX(n) "movdqu %%xmm" #n ", %c[vout]+32*" #n "(%%r14)\n"
-#define EACH(f) f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11) f(12) f(13) f(14) f(15)
 #define GPRS(op)                                                                                                    \
     op(0, rax) op(1, rbx) op(2, rcx) op(3, rdx) op(4, rsi) op(5, rdi) op(7, r8) op(8, r9) op(9, r10) op(10, r11)      \
         op(11, r12) op(12, r13) op(6, rbp)
@@ -132,32 +129,25 @@ struct regs {
 #define GSTORE(i, r) "movq %%" #r ", %c[out]+8*" #i "(%%r14)\n"
 #define BODY(L, S)                                                                                             \
     __asm__ volatile("pushq %%rbp\n"                                                                           \
-                     "movq %0, %%r14\n"                                                                        \
-                     "fldl %c[x](%%r14)\n"                                                                     \
-                     "ldmxcsr %c[mi](%%r14)\n" EACH(L) "pushq %c[fin](%%r14)\npopfq\n" GPRS(GLOAD)              \
-                     "int3\n" GPRS(GSTORE) "pushfq\npopq %c[fout](%%r14)\ncld\n" EACH(S)                         \
-                     "stmxcsr %c[mo](%%r14)\n"                                                                 \
-                     "fstpl %c[y](%%r14)\n"                                                                    \
+                     "movq %0, %%r14\n" LOAD_FLOAT EACH_VECTOR(L) "pushq %c[fin](%%r14)\npopfq\n" GPRS(GLOAD)  \
+                     "int3\n" GPRS(GSTORE) "pushfq\npopq %c[fout](%%r14)\ncld\n" EACH_VECTOR(S) STORE_FLOAT    \
                      "popq %%rbp\n"                                                                            \
                      :                                                                                         \
                      : "r"(r), [in] "i"(offsetof(struct regs, in)), [out] "i"(offsetof(struct regs, out)),     \
-                       [vin] "i"(offsetof(struct regs, vin)), [vout] "i"(offsetof(struct regs, vout)),         \
-                       [fin] "i"(offsetof(struct regs, flags_in)), [fout] "i"(offsetof(struct regs, flags_out)),  \
-                       [x] "i"(offsetof(struct regs, x87_in)), [y] "i"(offsetof(struct regs, x87_out)),        \
-                       [mi] "i"(offsetof(struct regs, mxcsr_in)), [mo] "i"(offsetof(struct regs, mxcsr_out))   \
+                       [fin] "i"(offsetof(struct regs, flags_in)), [fout] "i"(offsetof(struct regs, flags_out)), \
+                       VECTOR_FIELDS(struct regs)                                                              \
                      : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", \
-                       "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", \
-                       "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
+                       "memory", "cc", VECTORS_LOST)
 
 __attribute__((target("avx"), noinline)) static void trap_avx(struct regs *r) {
     __asm__ volatile("subq $256, %%rsp" ::: "memory");
-    BODY(LOAD, STORE);
+    BODY(LOAD_AVX, STORE_AVX);
     __asm__ volatile("addq $256, %%rsp\nvzeroupper" ::: "memory");
 }
 
 __attribute__((noinline)) static void trap_sse(struct regs *r) {
     __asm__ volatile("subq $256, %%rsp" ::: "memory");
-    BODY(LOADX, STOREX);
+    BODY(LOAD_SSE, STORE_SSE);
     __asm__ volatile("addq $256, %%rsp" ::: "memory");
 }
 
@@ -166,8 +156,7 @@ static bool clean_start;
 /* A handler that leaves no register as it was. */
 __attribute__((target("avx"))) static void ruins_avx(void) {
 #define ONES(n) "vpcmpeqd %%xmm" #n ", %%xmm" #n ", %%xmm" #n "\nvinsertf128 $1, %%xmm" #n ", %%ymm" #n ", %%ymm" #n "\n"
-    __asm__ volatile(EACH(ONES) ::: "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
-                     "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+    __asm__ volatile(EACH_VECTOR(ONES) ::: "memory", VECTORS_LOST);
 }
 
 static void ruins(int sig) {
@@ -176,7 +165,7 @@ static void ruins(int sig) {
     __asm__ volatile("stmxcsr %0\nfnstcw %1\nfnstsw %2" : "=m"(mxcsr), "=m"(control), "=m"(status));
     clean_start = mxcsr == 0x1f80 && control == 0x37f && (status & 0x3800) == 0;
     counts(sig);
-    if (__builtin_cpu_supports("avx")) ruins_avx();
+    if (has_avx()) ruins_avx();
     __asm__ volatile("ldmxcsr %0\nfninit\nfldz\nfldz\nfldz\nstd\ncld" ::"m"(other));
 }
 
@@ -186,22 +175,23 @@ static void fill(struct regs *r) {
     memset(r->out, 0, sizeof r->out);
     memset(r->vout, 0, sizeof r->vout);
     r->flags_in = 0x202 | 1 | 0x40 | 0x80 | 0x400 | 0x800; /* CF ZF SF DF OF */
-    r->mxcsr_in = 0x1f80 | 0x2000;
+    r->mxcsr_in = MXCSR_USUAL | MXCSR_DOWN;
+    r->control_in = CONTROL_USUAL | CONTROL_UP;
     r->x87_in = 3.25;
 }
 
 static void registers(void) {
     static struct regs r;
-    bool avx = __builtin_cpu_supports("avx");
+    bool avx = has_avx();
     size_t width = avx ? 32 : 16;
     int same = 0;
+    ok(!avx || avx_enabled(), "a CPU that has AVX is used with it");
     handle(SIGTRAP, ruins, 0);
     count = 0;
     fill(&r);
     if (avx) trap_avx(&r);
     else trap_sse(&r);
-    uint32_t usual = 0x1f80;
-    __asm__ volatile("ldmxcsr %0" ::"m"(usual));
+    float_as_usual();
     is_int(count, 1, "a breakpoint's handler ran");
     ok(clean_start, "it began with fresh floating-point registers");
     for (int i = 0; i < REGS; i++) is_int((long)r.out[i], (long)r.in[i], "%s is as it was", reg_names[i]);
@@ -210,6 +200,7 @@ static void registers(void) {
     is_int(same, 16, "all vector registers are, %zu bytes of each", width);
     ok(r.x87_out == 3.25, "the x87 stack is");
     is_int((int)(r.mxcsr_out & 0xffc0), (int)(r.mxcsr_in & 0xffc0), "MXCSR is");
+    is_int(r.control_out, r.control_in, "the x87's control word is");
 }
 
 int main(void) {
