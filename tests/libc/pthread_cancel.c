@@ -5,7 +5,7 @@
  * Cancellation: at every call that blocks, before it and while it sleeps; never where it is
  * disabled; cleanup routines; what a call has done is not lost.
  */
-#include "tests/tap.h"
+#include "tests/user/support.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -139,6 +139,7 @@ static const struct call calls[] = {
 };
 
 static int cleaned;
+static volatile pid_t tid; /* of who called last */
 
 static void clean(void *by) {
     cleaned += (int)(long)by;
@@ -146,15 +147,17 @@ static void clean(void *by) {
 
 static void *call_it(void *call) {
     pthread_cleanup_push(clean, (void *)1);
+    tid = gettid();
     sem_post(&inside);
     ((const struct call *)call)->run();
     pthread_cleanup_pop(0);
     return NULL;
 }
 
-/* Cancelled with more and more turns given to the thread first, so that it is met before, in and
- * behind the system call's entry. */
+/* Cancelled in its sleep, and with more and more turns given to the thread first, so that it is met
+ * before, in and behind the system call's entry. */
 static void cancel_in(const struct call *c) {
+    bool sleeps = c->run != in_testcancel && c->run != in_open_close;
     int good = 0;
     pthread_t t;
 
@@ -163,7 +166,8 @@ static void cancel_in(const struct call *c) {
         void *result = NULL;
         if (pthread_create(&t, NULL, call_it, (void *)(unsigned long)c)) break;
         while (sem_wait(&inside)) continue;
-        for (int turn = 0; turn < i; turn++) sched_yield();
+        if (i % 2 && sleeps) await_state(tid, "S");
+        else for (int turn = 0; turn < i / 4; turn++) sched_yield();
         good += pthread_cancel(t) == 0 && pthread_join(t, &result) == 0 && result == PTHREAD_CANCELED;
     }
     is_int(good, 30, "cancelled in %s", c->name);
@@ -178,6 +182,7 @@ static void *disabled(void *unused) {
     int old = -1;
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+    tid = gettid();
     sem_post(&inside);
     bool answered = read(hollow[0], buffer, 1) == 1 && old == PTHREAD_CANCEL_ENABLE;
     pthread_testcancel();
@@ -195,8 +200,9 @@ static void while_disabled(void) {
 
     pthread_create(&t, NULL, disabled, NULL);
     while (sem_wait(&inside)) continue;
+    await_state(tid, "S");
     pthread_cancel(t);
-    for (int i = 0; i < 20; i++) sched_yield();
+    await_state(tid, "S");
     write(hollow[1], "x", 1);
     pthread_join(t, &result);
     sem_getvalue(&never, &value);
@@ -232,10 +238,13 @@ static void nothing_is_lost(void) {
     is_int(taken + left, given, "what a call has taken, it has told");
 }
 
+static volatile int cancelled;
+
+/* The cancellation arrives while this runs. */
 static void handler(int signal) {
     (void)signal;
     sem_post(&inside);
-    for (int i = 0; i < 50; i++) sched_yield(); /* the cancellation arrives while this runs */
+    while (!cancelled) sched_yield();
 }
 
 static void in_handler(void) {
@@ -248,9 +257,12 @@ static void in_handler(void) {
         void *result = NULL;
         pthread_create(&t, NULL, call_it, (void *)(unsigned long)&calls[0]);
         while (sem_wait(&inside)) continue;
+        await_state(tid, "S");
+        cancelled = 0;
         pthread_kill(t, SIGUSR1);
         while (sem_wait(&inside)) continue;
         pthread_cancel(t);
+        cancelled = 1;
         pthread_join(t, &result);
         good += result == PTHREAD_CANCELED;
     }

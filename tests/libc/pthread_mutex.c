@@ -5,7 +5,7 @@
  * Mutexes: each type and what it refuses, deadlines, the death of an owner, priority inheritance,
  * two processes.
  */
-#include "tests/tap.h"
+#include "tests/user/support.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -152,7 +152,11 @@ static void owner_thread_dies(const struct kind *k) {
     pthread_mutex_unlock(&other);
 }
 
+static volatile pid_t tids[THREADS];
+static int arrived;
+
 static void *lock_and_say(void *mutex) {
+    tids[__atomic_fetch_add(&arrived, 1, __ATOMIC_SEQ_CST)] = gettid();
     int error = pthread_mutex_lock(mutex);
 
     if (error == EOWNERDEAD) pthread_mutex_consistent(mutex);
@@ -176,8 +180,13 @@ static void waiters_learn(const struct kind *k) {
         for (;;) pause();
     }
     read(ready[0], &c, 1);
+    for (int i = 0; i < THREADS; i++) tids[i] = 0;
+    arrived = 0;
     for (int i = 0; i < THREADS; i++) pthread_create(&t[i], NULL, lock_and_say, m);
-    for (int i = 0; i < 100; i++) sched_yield();
+    for (int i = 0; i < THREADS; i++) {
+        while (!tids[i]) sched_yield();
+        await_state(tids[i], "S");
+    }
     kill(child, SIGKILL);
     waitpid(child, &status, 0);
     for (int i = 0; i < THREADS; i++) {

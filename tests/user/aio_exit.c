@@ -142,7 +142,7 @@ static void killed_while_waiting(void) {
         _exit(1);
     }
     while (!board->ready) sched_yield();
-    yield_for_a_while();
+    await_state(pid, "SD");
     kill(pid, SIGKILL);
     uint64_t slices = knob("vfs.aio.slices");
     hold(GO);

@@ -46,15 +46,14 @@ static void sleeper(int fd, volatile int *asleep) {
 static void between(void) {
     int fd = memfd(1), status, good = 0;
     volatile int *word = (int *)map_fd(fd, 1, PROT_READ | PROT_WRITE, MAP_SHARED) + 16, *asleep = shared(4096);
+    pid_t pids[SLEEPERS];
     for (int i = 0; i < SLEEPERS; i++)
-        if (fork() == 0) sleeper(fd, asleep);
+        if ((pids[i] = fork()) == 0) sleeper(fd, asleep);
     while (*asleep != SLEEPERS) sched_yield();
-    for (int i = 0; i < 200; i++) sched_yield();
-    long woken = 0;
-    while (woken < SLEEPERS) { /* the word has not changed: they look and lie down again */
-        woken += futex(word, FUTEX_WAKE, 2, NULL);
-        sched_yield();
-    }
+    for (int i = 0; i < SLEEPERS; i++) await_state(pids[i], "S");
+    is_int(futex(word, FUTEX_WAKE, 1000, NULL), SLEEPERS, "all of them are woken");
+    /* The word has not changed: they lie down again. */
+    for (int i = 0; i < SLEEPERS; i++) await_state(pids[i], "SZ");
     is_int(waitpid(-1, NULL, WNOHANG), 0, "woken for nothing, each sleeps on");
     *word = 1;
     while (good < SLEEPERS) {
@@ -92,7 +91,7 @@ static void killed(void) {
         _exit(1);
     }
     while (!word[1]) sched_yield();
-    for (int i = 0; i < 50; i++) sched_yield();
+    await_state(pid, "S");
     kill(pid, SIGTERM);
     waitpid(pid, &status, 0);
     is_int(status, SIGTERM, "a sleeper can be killed");
@@ -100,7 +99,7 @@ static void killed(void) {
 }
 
 int main(void) {
-    plan(9 + 9 + 2 + 1 + 2);
+    plan(9 + 9 + 3 + 1 + 2);
     alone(0, "shared");
     alone(FUTEX_PRIVATE_FLAG, "private");
     between();

@@ -168,13 +168,14 @@ static void wherever(void) {
         *ready = 0;
         pid_t pid = child(places[i], (void *)ready);
         while (!*ready) sched_yield();
-        for (int n = 0; n < 50; n++) sched_yield();
+        if (places[i] != spins) await_state(pid, "S");
         kill(pid, SIGKILL);
         is_int(reap(pid), SIGKILL, "killed while %s", names[i]);
     }
     *ready = 0;
     pid_t pid = child(waits, (void *)ready);
     while (!ready[0] || !ready[1]) sched_yield();
+    await_state(pid, "S");
     kill(pid, SIGTERM);
     is_int(reap(pid), SIGTERM, "ended while waiting for a child");
     kill(ready[1], SIGKILL);

@@ -56,7 +56,7 @@ static void to_whom(void) {
     ok(await(&count, 1), "a signal to the process is handled");
     is_int(where, tid, "by the thread that does not block it, though it slept");
     raise(SIGUSR1);
-    yields(200);
+    await_state(tid, "S");
     is_int(count, 1, "a signal to a thread that blocks it waits");
     stop = 1;
     syscall(SYS_tgkill, getpid(), tid, SIGUSR1);
@@ -82,7 +82,7 @@ static void later(void) {
     block(SIGUSR1);
     pthread_t t = start(unblocks, NULL);
     kill(getpid(), SIGUSR1);
-    yields(100);
+    await_pending(SIGUSR1);
     is_int(count, 0, "blocked by all, it waits");
     go = 1;
     pthread_join(t, NULL);

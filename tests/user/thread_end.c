@@ -92,7 +92,8 @@ static void everywhere(void) {
     char *memory = anon(16);
     for (size_t i = 0; i < PLACES; i++)
         if (raw_start(&t[i], places[i], memory) < 0) _exit(91);
-    for (int i = 0; i < 100; i++) sched_yield();
+    for (size_t i = 0; i < PLACES; i++)
+        if (places[i] == in_futex || places[i] == in_read || places[i] == in_sleep) await_state(t[i].born, "S");
 }
 
 /* ---- the ways to end ---- */

@@ -47,18 +47,14 @@ static void lie_down(struct sleeper *s, int n, volatile int *word) {
     }
 }
 
-/* How many are awake; who has been woken may not have run yet, so as many as there should be are waited for. */
-static int awake(const struct sleeper *s, int n, int want) {
-    int woken = 0;
-    for (int tries = 0; tries < 100000 && woken < want; tries++) {
+/* Until so many are awake: who has been woken may not have run yet. That nobody else is, those show who still wait. */
+static bool awake(const struct sleeper *s, int n, int want) {
+    for (int woken = 0; woken < want;) {
         sched_yield();
         woken = 0;
         for (int i = 0; i < n; i++) woken += s[i].state == 2;
     }
-    for (int i = 0; i < 50; i++) sched_yield();
-    woken = 0;
-    for (int i = 0; i < n; i++) woken += s[i].state == 2;
-    return woken;
+    return true;
 }
 
 /* Until so many have been woken: who was not asleep yet is met next time. */
@@ -79,7 +75,7 @@ static void bitset(void) {
     volatile int word = 1;
     lie_down(s, N, &word);
     is_int(futex6(&word, WAKE_BITSET, 100, 0, NULL, 1 << 3), 1, "FUTEX_WAKE_BITSET wakes whose bit it is");
-    is_int(awake(s, N, 1), 1, "and nobody else");
+    ok(awake(s, N, 1) && s[3].state == 2 && asleep(&word) == N - 1, "and nobody else");
     is_int(futex6(&word, WAKE_BITSET, 100, 0, NULL, 0), -EINVAL, "no bits at all");
     is_int(wake_all(&word, N - 1, s, N), N - 1, "FUTEX_WAKE wakes the rest");
 }
@@ -90,9 +86,9 @@ static void requeue(void) {
     lie_down(s, N, &words[0]);
     is_int(futex6(&words[0], CMP_REQUEUE, 1, 100, &words[1], 2), -EAGAIN, "FUTEX_CMP_REQUEUE: another value");
     is_int(futex6(&words[0], CMP_REQUEUE, 1, 3, &words[1], 1), 4, "one woken, three moved");
-    is_int(awake(s, N, 1), 1, "one is awake");
+    ok(awake(s, N, 1) && asleep(&words[0]) == 2 && asleep(&words[1]) == 3, "one is awake, the others wait at two words");
     is_int(futex6(&words[1], FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, NULL, 0), 1, "the moved ones are woken at the new word");
-    is_int(awake(s, N, 2), 2, "two are awake");
+    ok(awake(s, N, 2) && asleep(&words[0]) == 2 && asleep(&words[1]) == 2, "two are awake");
     is_int(futex6(&words[0], FUTEX_REQUEUE | FUTEX_PRIVATE_FLAG, 0, 1, &words[1], 0), 1, "FUTEX_REQUEUE moves without comparing");
     is_int(futex6(&words[0], FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 100, 0, NULL, 0), 1, "one was left at the old word");
     is_int(wake_all(&words[1], 3, s, N), 3, "three at the new one");
@@ -189,7 +185,7 @@ static void two_mappings(void) {
     e.word = a + 1024 + 3;
     raw_begin(&e.thread, wait_elsewhere, &e);
     while (!e.state) sched_yield();
-    for (int i = 0; i < 50; i++) sched_yield();
+    await_state(e.thread.born, "S");
     b[1024 + 3] = 1;
     madvise((void *)b, 4 * PG, MADV_DONTNEED); /* its page tables know nothing of the page any more */
     raw_futex(b + 1024 + 3, FUTEX_WAKE, 1, NULL);
@@ -200,12 +196,16 @@ static void two_mappings(void) {
     close(fd);
 }
 
-/* The memory goes while a thread waits on it: it can still be woken by its end. */
+/* The memory goes while a thread waits on it: a signal still ends its wait. */
 static void wait_and_lose(void *arg) {
     struct elsewhere *e = arg;
     e->state = 1;
-    raw_futex(e->word, FUTEX_WAIT, 0, &(struct timespec){0, 50000000});
-    e->state = 2;
+    long r = raw_futex(e->word, FUTEX_WAIT, 0, NULL);
+    e->state = r == -EINTR ? 2 : 3;
+}
+
+static void nothing(int sig) {
+    (void)sig;
 }
 
 static void unmapped_meanwhile(void) {
@@ -213,11 +213,13 @@ static void unmapped_meanwhile(void) {
     uint64_t files = knob("kern.files");
     int fd = memfd(1);
     e.word = (int *)map_fd(fd, 1, PROT_READ | PROT_WRITE, MAP_SHARED);
+    sigaction(SIGUSR1, &(struct sigaction){.sa_handler = nothing}, NULL);
     raw_begin(&e.thread, wait_and_lose, &e);
     while (!e.state) sched_yield();
-    for (int i = 0; i < 50; i++) sched_yield();
+    await_state(e.thread.born, "S");
     munmap((void *)e.word, PG);
     close(fd);
+    raw(SYS_tgkill, getpid(), e.thread.born, SIGUSR1);
     raw_join(&e.thread);
     is_int(e.state, 2, "a word that is unmapped under its sleeper");
     is_int(knob_change("kern.files", files), 0, "I8: nothing of it is left");

@@ -3,6 +3,7 @@
  * Copyright (c) The Holdfast authors
  *
  * needs: holdfast
+ * timeout: 180
  *
  * Threads until there are no more, by each limit: RLIMIT_NPROC (EAGAIN), the kernel's own (EAGAIN), and memory made
  * to run out at each allocation (ENOMEM or EAGAIN). Whatever was refused left nothing, and what there was goes on.
@@ -119,7 +120,7 @@ static void hogged(void *arg) {
     }
     seen[0] = born;
     all_end();
-    for (int i = 0; i < 1000 && seen[2] <= 0; i++) { /* the last of them are gone a moment later */
+    while (seen[2] <= 0) { /* the last of them are gone a moment later */
         sched_yield();
         seen[2] = raw_clone(T_SHARE, stacks + PG, NULL, NULL, 0, wait_for_go, NULL);
     }

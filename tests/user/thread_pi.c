@@ -177,6 +177,7 @@ static void robust(void) {
     is_int(raw(SYS_set_robust_list, &head, 23), -EINVAL, "set_robust_list with another size");
     raw_begin(&waiter, wait_robustly, (void *)&node[1].word);
     while (!robust_woken) sched_yield();
+    await_state(waiter.born, "S");
     link_nodes(3);
     head.pending = &node[3];
     raw_begin(&t, die_robustly, NULL);
