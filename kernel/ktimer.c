@@ -67,7 +67,7 @@ static void serve(void *arg) {
 
 void ktimer_init(void) {
     mutex_init(&timers.lock, "ktimer");
-    cond_init(&timers.sooner, "ktimer");
+    cond_init(&timers.sooner, "ktimer sooner");
     RB_INIT(&timers.tree);
     if (!thread_create_kernel("timers", serve, NULL)) panic("no memory for the thread of timers");
 }

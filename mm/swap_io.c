@@ -51,7 +51,7 @@ static uint64_t ended; /* waiting: transfers, since boot */
 
 void swap_io_init(void) {
     mutex_init(&waiting, "swap event");
-    cond_init(&moved, "swap event");
+    cond_init(&moved, "swap moved");
     free_ios = NULL;
     nfree = IOS;
     leaving = 0;
