@@ -30,9 +30,12 @@
 #include "mm/space.h"
 #include "mm/swap.h"
 
+#define COPY 8 /* entries that are as much work as copying a page */
+
 struct fork {
     struct space *parent, *child;
     struct flush flush;  /* the parent's entries that lost the right to write */
+    int left;            /* entries that the present hold of the locks may still work on */
 };
 
 static bool is_locked(const struct region *r) {
@@ -80,6 +83,7 @@ static int copy_entry(struct fork *k, const struct region *r, vaddr_t va, pte_t 
         if (copy == NO_PFN && !(r->flags & REGION_PROMISED)) frame_uncommit(1);
         if (copy == NO_PFN) return -ESTALL;
         memcpy(frame_addr(copy), frame_addr(pfn), PAGE_SIZE);
+        k->left -= COPY;
         pmap_set(to, child_slot, (e & ~PTE_FRAME) | ((pte_t)copy << PAGE_SHIFT));
         return 0;
     }
@@ -94,7 +98,7 @@ static int copy_entry(struct fork *k, const struct region *r, vaddr_t va, pte_t 
     return 0;
 }
 
-/* The next leaf table's worth of entries, from *va on: 0 with *va behind it, -ENOMEM, or 1 when there is none. */
+/* The next entries that one hold of the locks is for, from *va on: 0 with *va behind them, -ENOMEM, or 1 when there are none. */
 static int copy_span(struct fork *k, const struct region *r, vaddr_t *va) {
     struct pmap *from = &k->parent->pmap, *to = &k->child->pmap;
     struct flush vain;
@@ -104,7 +108,8 @@ static int copy_span(struct fork *k, const struct region *r, vaddr_t *va) {
     if (!pte) return 1;
     vaddr_t first = *va;
     pte_t *child_pte = pmap_make(to, first);
-    for (; !err && *va < stop; *va += PAGE_SIZE, pte++, child_pte++)
+    k->left = HOLD;
+    for (; !err && *va < stop && k->left-- > 0; *va += PAGE_SIZE, pte++, child_pte++)
         if (*pte) err = copy_entry(k, r, *va, pte, child_pte);
     flush_begin(&vain, to);
     pmap_prune(to, first, &vain); /* a table made in vain: all its entries are the object's own */
@@ -112,7 +117,7 @@ static int copy_span(struct fork *k, const struct region *r, vaddr_t *va) {
     return err;
 }
 
-/* The locks are let go between spans, so that nobody waits for more than one; what keeps the pages is in LOCKING above. */
+/* The locks are let go after each hold, so that a more urgent thread waits for no more; what keeps pages is in LOCKING above. */
 static int copy_entries(struct fork *k, const struct region *r) {
     vaddr_t va = r->start;
     int err = 0;

@@ -7,8 +7,8 @@
  * The page table is the truth about a private page: present, parked (PROT_NONE over it), swapped or not there.
  * For a shared page it is a cache of the object's index, so forgetting an entry forgets nothing.
  *
- * Each walk goes span by span (arch/pmap.h), so it costs what is resident, not what is mapped; the lock
- * is let go between spans, so that nobody waits for more than one leaf table's worth of work.
+ * Each walk goes span by span (arch/pmap.h), so it costs what is resident, not what is mapped; the lock is let go after
+ * HOLD entries, so that a more urgent thread waits for no more than that.
  *
  * LOCKING  space.lock held (shared at least); pmap.lock taken here, a span at a time.
  */
@@ -21,6 +21,13 @@
 /* Each page of a private region that was not promised as a whole holds a promise of its own, if it has a frame of its own. */
 static bool promised_singly(const struct region *r) {
     return !(r->flags & (REGION_PROMISED | REGION_SHARED));
+}
+
+/* The next entries of [*va, end) that one hold of the lock is for. NULL: there are none. */
+static pte_t *next_hold(const struct pmap *pm, vaddr_t *va, vaddr_t end, vaddr_t *stop) {
+    pte_t *pte = pmap_span(pm, va, end, stop);
+    if (pte && *stop - *va > HOLD * PAGE_SIZE) *stop = *va + HOLD * PAGE_SIZE;
+    return pte;
 }
 
 static uint64_t zap_span(struct pmap *pm, vaddr_t va, vaddr_t stop, pte_t *pte, bool singly, struct flush *f) {
@@ -48,8 +55,8 @@ static uint64_t zap_span(struct pmap *pm, vaddr_t va, vaddr_t stop, pte_t *pte, 
 }
 
 /*
- * Each span is flushed and its frames and tables are let go before the lock is: truncation comes without space.lock, and a
- * fault beside it may make a table anew for which one is promised, not two. Commitments go after the frames, so that what
+ * Each hold's entries are flushed, and its frames and tables let go, before the lock is: truncation comes without space.lock,
+ * and a fault beside it may make a table anew for which one is promised, not two. Commitments go after the frames, so that what
  * is free is enough for the rest at every moment.
  */
 void pages_drop(struct space *s, const struct region *r, vaddr_t va, vaddr_t end) {
@@ -60,7 +67,7 @@ void pages_drop(struct space *s, const struct region *r, vaddr_t va, vaddr_t end
     pte_t *pte;
     flush_begin(&f, pm);
     spin_lock(&pm->lock);
-    while ((pte = pmap_span(pm, &va, end, &stop)) != NULL) {
+    while ((pte = next_hold(pm, &va, end, &stop)) != NULL) {
         own += zap_span(pm, va, stop, pte, promised_singly(r), &f);
         pmap_prune(pm, va, &f);
         flush_finish(&f);
@@ -101,7 +108,7 @@ void pages_protect(struct space *s, const struct region *r, vaddr_t va, vaddr_t 
     pte_t *pte;
     flush_begin(&f, pm);
     spin_lock(&pm->lock);
-    while ((pte = pmap_span(pm, &va, end, &stop)) != NULL) {
+    while ((pte = next_hold(pm, &va, end, &stop)) != NULL) {
         for (; va < stop; va += PAGE_SIZE, pte++) {
             if (!pte_resident(*pte)) continue;
             pte_t old = *pte, now = with_rights(r, old, prot);
@@ -124,7 +131,7 @@ void pages_move(struct space *s, vaddr_t from, vaddr_t to, uint64_t len) {
     pte_t *pte;
     flush_begin(&f, pm);
     spin_lock(&pm->lock);
-    while ((pte = pmap_span(pm, &va, end, &stop)) != NULL) {
+    while ((pte = next_hold(pm, &va, end, &stop)) != NULL) {
         vaddr_t first = va;
         for (; va < stop; va += PAGE_SIZE, pte++) {
             if (!*pte) continue;

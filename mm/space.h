@@ -200,6 +200,7 @@ static inline bool range_in_user(vaddr_t start, vaddr_t end) {
     return start >= USER_MIN && end <= USER_MAX;
 }
 
+#define HOLD 64   /* entries that a walk works on under one hold of pmap.lock: for so long nobody else runs on this CPU */
 #define SLICE 512 /* pages that a synchronous call brings in before it lets others at the space */
 #define WHOLE_SPACE 0, USER_MAX
 #define GUARD_GAP 0x100000ul /* 1 MiB below a stack stays free, as with Linux's stack_guard_gap */
