@@ -33,6 +33,8 @@ static void let_go(struct stall *st) {
 
 int stall_ask(struct stall *st) {
     int err = 0;
+    if (!st->frames && !st->slot) return 0;
+    race_point(RACE_STALL);
     if (st->slot) let_go(st); /* a frame that was read is kept for as long as another is waited for: a copy takes both */
     do {
         if (st->frames) err = memory_ask(st);
@@ -50,7 +52,6 @@ static int sleep_for(struct stall *st) {
 bool stalled(int *err, struct stall *st) {
     if (*err != -ESTALL) return false;
     ASSERT(st->frames || st->slot); /* or the caller comes again at once, and for ever */
-    race_point(RACE_STALL);
     while ((*err = stall_ask(st)) == -EINPROGRESS) {
         if (!sleep_for(st)) continue;
         stall_end(st);
