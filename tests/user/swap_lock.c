@@ -134,11 +134,9 @@ static void cancel_while_reading(void) {
     ok(audit_clean(), "audit");
 }
 
-/* Two processes share memory; one locks it. */
-static void shared_locked_by_one(int fd) {
+/* Two processes share memory, p; one locks it. */
+static void shared_locked_by_one(const char *what) {
     volatile int *stage = shared(PG);
-    if (p) munmap(p, N * PG);
-    p = map_fd(fd, N, PROT_READ | PROT_WRITE, MAP_SHARED);
     put(p, N, 7);
     out(p, N);
     fflush(stdout);
@@ -154,7 +152,7 @@ static void shared_locked_by_one(int fd) {
     }
     while (*stage != 1) sched_yield();
     evict_all();
-    is_int((long)resident(p, N), (long)N, "L15: what another process has locked stays, for all");
+    is_int((long)resident(p, N), (long)N, "L15: %s: what another process has locked stays, for all", what);
     madvise(p, N * PG, MADV_PAGEOUT);
     is_int((long)resident(p, N), (long)N, "L15: by advice, too");
     mlock(p, N * PG);
@@ -173,6 +171,7 @@ static void shared_locked_by_one(int fd) {
     is_int(status, 0, "and the other");
     munmap((void *)stage, PG);
     ok(audit_clean(), "audit");
+    munmap(p, N * PG);
 }
 
 int main(void) {
@@ -182,9 +181,12 @@ int main(void) {
     lock_on_the_way();
     unlock_then_evict();
     cancel_while_reading();
-    int fd = memfd(N);
-    shared_locked_by_one(fd);
-    close(fd);
     munmap(p, N * PG);
+    int fd = memfd(N);
+    p = map_fd(fd, N, PROT_READ | PROT_WRITE, MAP_SHARED);
+    close(fd);
+    shared_locked_by_one("a file of memory");
+    p = shared(N * PG);
+    shared_locked_by_one("shared anonymous memory");
     return done_testing();
 }
