@@ -66,6 +66,13 @@ static bool can_write(struct haul *h) {
     return h->io && !swap_write_full(h->io);
 }
 
+/* Is this entry all that keeps its frame? A copy of swap's goes with it, and so will one that is being written. */
+static bool is_last(pfn_t pfn) {
+    const struct frame *f = frame_of(pfn);
+    bool copied = f->state == FRAME_ANON && __atomic_load_n(&f->slot, __ATOMIC_RELAXED);
+    return __atomic_load_n(&f->refs, __ATOMIC_RELAXED) == 1u + copied;
+}
+
 /* Where its entry leads from now on. */
 static void settle(struct haul *h, unsigned i) {
     pte_t e = h->page[i].was;
@@ -87,8 +94,9 @@ static void settle(struct haul *h, unsigned i) {
         put_back(h, i);
         return;
     }
+    if (is_last(pfn)) h->ev->dropped++;
+    else h->ev->unmapped++;
     frame_drop(pfn);
-    h->ev->dropped++;
 }
 
 /* ---- a leaf table ---- */
@@ -139,7 +147,7 @@ static vaddr_t evict_span(struct haul *h, vaddr_t va, vaddr_t end) {
 
 /* Pages of [va, end) of one region: where the hand stops. Goes on until enough is on its way out or has been looked at. */
 static vaddr_t evict_region(struct space *s, const struct region *r, vaddr_t va, vaddr_t end, struct eviction *ev) {
-    while (va < end && !evict_enough(ev)) {
+    while (va < end && !eviction_done(ev)) {
         struct haul h = {.space = s, .region = r, .ev = ev};
         va = evict_span(&h, va, end);
         if (h.io) swap_write_end(h.io);
@@ -169,7 +177,7 @@ void evict_range(struct space *s, vaddr_t start, vaddr_t end, struct eviction *e
 void evict_space_locked(struct space *s, struct eviction *ev) {
     vaddr_t from = s->hand < USER_MAX ? s->hand : 0;
     evict_range(s, from, USER_MAX, ev);
-    if (s->hand == USER_MAX && !evict_enough(ev)) evict_range(s, 0, from, ev);
+    if (s->hand == USER_MAX && !eviction_done(ev)) evict_range(s, 0, from, ev);
 }
 
 void evict_space(struct space *s, struct eviction *ev) {

@@ -14,16 +14,17 @@ struct object;
 struct eviction {
     uint64_t most, most_looks; /* in: stop after so many pages, or looks at entries and regions */
     bool force, only_age;      /* in: accessed pages too; none goes, all become cold */
-    uint64_t written, dropped; /* out: pages on their way to a device; pages that went at once */
+    uint64_t written, dropped; /* out: pages on their way to a device; pages that went at once: their frames are free */
+    uint64_t unmapped;         /* entries that went, of pages that others have still */
     uint64_t aged, looked;
     bool full;                 /* out: there was no slot to write to: only what need not be written went */
     bool starved;              /* out: there was no request to write with; it stopped there, since that passes */
     bool busy;                 /* out: its lock was not to be had */
 };
 
-/* Is it time to stop? */
-static inline bool evict_enough(const struct eviction *ev) {
-    return ev->looked >= ev->most_looks || ev->written + ev->dropped >= ev->most || ev->starved;
+/* Enough entries for one go? Or is nothing to be had now to write more with? */
+static inline bool eviction_done(const struct eviction *ev) {
+    return ev->looked >= ev->most_looks || ev->written + ev->dropped + ev->unmapped >= ev->most || ev->starved;
 }
 
 bool frame_is_zero(pfn_t);

@@ -113,7 +113,7 @@ void evict_object_locked(struct object *o, struct eviction *ev) {
     struct swap_write *io = NULL;
     uint64_t pages = pages_in(page_ceil(o->size)), round = pages;
     if (o->kind == OBJECT_DEVICE) return;
-    while (round-- && !evict_enough(ev)) {
+    while (round-- && !eviction_done(ev)) {
         if (o->hand >= pages) o->hand = 0;
         evict_page(o, o->hand++, ev, &io);
     }

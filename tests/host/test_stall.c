@@ -194,8 +194,58 @@ static void test_wanted_ahead(void) {
     end("reading ahead");
 }
 
+/* ---- nothing can be made free ---- */
+
+#define TEXT 20 /* pages */
+
+static struct object *text;
+static vaddr_t text_at;
+static unsigned refaults;
+
+/* A program runs on while page-out is at another: its text, which was unmapped, is there again. */
+static void run_on(enum race_id id) {
+    if (id != RACE_EVICT || rw_held(&filler->lock) || filler->lock.readers || refaults == 500) return;
+    refaults++;
+    for (unsigned i = 0; i < TEXT; i++) peek(filler, text_at + i * PAGE_SIZE);
+}
+
+/* No slot can be written, and the text is in somebody's hand. What is unmapped and mapped again makes nothing free, and whoever
+ * waits has to be told. */
+static void test_in_vain_beside_text(void) {
+    static char bytes[TEXT * PAGE_SIZE];
+    struct disk bad;
+    pfn_t held[TEXT];
+    is_int(swap_off(&disk.backing), 0, "another device");
+    disk_make(&bad, 65, 1);
+    disk_attend(&bad);
+    is_int(swap_on(&bad.backing, 0), 0, "a small one");
+    begin(); /* the filler is the younger and so the first that page-out comes to */
+    bad.gone = true;
+    text = object_create_file(bytes, sizeof(bytes));
+    text_at = (vaddr_t)map_object(filler, text, 0, TEXT, PROT_READ, MAP_PRIVATE);
+    for (unsigned i = 0; i < TEXT; i++) object_page(text, i, &held[i]);
+    uint64_t pages = base.free - 200;
+    vaddr_t va = (vaddr_t)map_anon(s, pages, RW, 0);
+    fill(s, va, pages, 10);
+    pageout_everything();
+    disk_serve_all(&bad);
+    race_meet(run_on);
+    uint64_t rounds = pageout().rounds;
+    ok(!memory_wait(300), "300 frames cannot be had");
+    race_meet(NULL);
+    ok(pageout().rounds - rounds < 60, "which is known after %lu rounds, a program running on", pageout().rounds - rounds);
+    ok(refaults > 5, "%u times", refaults);
+    frame_drop_batch(held, TEXT);
+    object_drop(text);
+    end("in vain");
+    is_int(swap_off(&bad.backing), 0, "the small one goes");
+    disk_free(&bad);
+    disk_attend(&disk);
+    is_int(swap_on(&disk.backing, 0), 0, "the first is back");
+}
+
 int main(int argc, char **argv) {
-    plan(31);
+    plan(40);
     mm_start(8);
     disk_make(&disk, DISK_PAGES, seed_of(argc, argv));
     disk_attend(&disk);
@@ -204,5 +254,6 @@ int main(int argc, char **argv) {
     test_fork_on_fault();
     test_fork_beside_others();
     test_wanted_ahead();
+    test_in_vain_beside_text();
     return done_testing();
 }
