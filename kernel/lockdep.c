@@ -116,21 +116,25 @@ static unsigned class_find_locked(const char *name) {
     return class_add_locked(name);
 }
 
-static unsigned class_of(const char *name, enum lock_kind kind) {
-    unsigned at = (unsigned)((uint64_t)name * 0x9e3779b97f4a7c15ul >> 55) % SLOTS;
-    const char *known;
-    while ((known = __atomic_load_n(&slots[at].name, __ATOMIC_ACQUIRE)))
-        if (known == name) return slots[at].class;
-        else at = (at + 1) % SLOTS;
+/* A name that is met for the first time, at this address: its slot is at `at` or behind. */
+static unsigned class_enter(const char *name, enum lock_kind kind, unsigned at) {
     graph_lock();
     unsigned class = class_find_locked(name);
-    if (classes[class].used && classes[class].kind != kind) panic("lock order: %s names locks of two kinds", name);
-    classes[class].kind = kind;
+    if (!classes[class].used) classes[class].kind = kind;
     classes[class].used = true;
     while (slots[at].name && slots[at].name != name) at = (at + 1) % SLOTS;
     slots[at].class = class;
     __atomic_store_n(&slots[at].name, name, __ATOMIC_RELEASE);
     graph_unlock();
+    return class;
+}
+
+static unsigned class_of(const char *name, enum lock_kind kind) {
+    unsigned at = (unsigned)((uint64_t)name * 0x9e3779b97f4a7c15ul >> 55) % SLOTS;
+    const char *known;
+    while ((known = __atomic_load_n(&slots[at].name, __ATOMIC_ACQUIRE)) && known != name) at = (at + 1) % SLOTS;
+    unsigned class = known ? slots[at].class : class_enter(name, kind, at);
+    if (classes[class].kind != kind) panic("lock order: %s names locks of two kinds", name);
     return class;
 }
 

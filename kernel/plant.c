@@ -13,6 +13,9 @@
 #include "arch/cpu.h"
 #include "arch/ipi.h"
 #include "kernel/assert.h"
+#include "kernel/lockdep.h"
+#include "kernel/process.h"
+#include "kernel/sched.h"
 #include "kernel/sync.h"
 #include "libc/core/string.h"
 #include "mm/frame.h"
@@ -22,12 +25,14 @@
 /* ---- locks ---- */
 
 static struct mutex a, b, c;
+static struct rwlock rw;
 static struct spinlock s;
 
 static void locks(const char *first, const char *second, const char *third) {
     mutex_init(&a, first);
     mutex_init(&b, second);
     mutex_init(&c, third);
+    rw_init(&rw, "plant rw");
     spin_init(&s, "plant spin");
 }
 
@@ -78,6 +83,67 @@ static void plant_sleep(void) {
 static void plant_held(void) {
     locks("plant a", "plant b", "plant c");
     mutex_lock(&a);
+}
+
+static void nothing(void *unused) {
+    (void)unused;
+}
+
+/* Who calls other CPUs with a lock that one of them may wait for with interrupts off waits for ever. */
+static void plant_cpus(void) {
+    locks("plant a", "plant b", "plant c");
+    uint64_t saved = spin_lock_irq(&s);
+    spin_unlock_irq(&s, saved);
+    spin_lock(&s);
+    ipi_call(cpu_online_mask(), nothing, NULL);
+}
+
+static void plant_release(void) NOT_ANALYSED {
+    locks("plant a", "plant b", "plant c");
+    spin_unlock(&s);
+}
+
+static void plant_kinds(void) {
+    locks("plant spin", "plant b", "plant c");
+    take_two(&a, &b);
+    spin_lock(&s);
+}
+
+/* As if there were an order among locks of one name: it is found nevertheless that it is the same lock. */
+static void plant_mutex_twice(void) NOT_ANALYSED {
+    locks("plant a", "plant b", "plant c");
+    mutex_lock(&a);
+    mutex_lock_nested(&a);
+}
+
+static void plant_rwlock_twice(void) NOT_ANALYSED {
+    locks("plant a", "plant b", "plant c");
+    rw_lock(&rw);
+    rw_lock_nested(&rw);
+}
+
+static void plant_spinlock_twice(void) NOT_ANALYSED {
+    locks("plant a", "plant b", "plant c");
+    spin_lock(&s);
+    spin_lock_nested(&s);
+}
+
+/* A call finds a program's thread at work, which from then on holds a lock, as far as lockdep knows. */
+static void leave_with_lock(void *unused) {
+    (void)unused;
+    if (current_process()) lockdep_take("plant a", LOCK_SLEEP, LOCK_TRY);
+}
+
+static void call_until_found(void *unused) {
+    (void)unused;
+    for (;;) {
+        ipi_call(cpu_online_mask(), leave_with_lock, NULL);
+        sched_yield();
+    }
+}
+
+static void plant_ring3(void) {
+    if (!thread_create_kernel("plant", call_until_found, NULL)) panic("no memory for the plant");
 }
 #endif
 
@@ -146,6 +212,15 @@ static void plant_twice(void) {
     heap_free(p);
 }
 
+/* What was freed is not handed out at once: else the new owner would have it, and the access would be in order. */
+static void plant_quarantine(void) {
+    volatile char *p = heap_alloc(40);
+    heap_free((void *)p);
+    for (int i = 0; i < 100; i++) heap_free(heap_alloc(40));
+    if (!heap_alloc(40)) panic("no memory for the plant");
+    sink = p[8];
+}
+
 static void plant_block(void) {
     volatile char *p = heap_alloc(3000);
     sink = p[3000];
@@ -212,11 +287,14 @@ static const struct {
 } plants[] = {
 #ifdef LOCKDEP
     {"inversion", plant_inversion}, {"order", plant_order}, {"same", plant_same},
-    {"irq", plant_irq}, {"sleep", plant_sleep}, {"held", plant_held},
+    {"irq", plant_irq}, {"sleep", plant_sleep}, {"held", plant_held}, {"ring3", plant_ring3},
+    {"cpus", plant_cpus}, {"release", plant_release}, {"kinds", plant_kinds},
+    {"mutex_twice", plant_mutex_twice}, {"rwlock_twice", plant_rwlock_twice}, {"spinlock_twice", plant_spinlock_twice},
 #endif
 #ifdef KASAN
     {"after_free", plant_after_free}, {"beyond", plant_beyond}, {"before", plant_before}, {"memset", plant_memset},
-    {"twice", plant_twice}, {"block", plant_block}, {"frame", plant_frame}, {"global", plant_global},
+    {"twice", plant_twice}, {"quarantine", plant_quarantine},
+    {"block", plant_block}, {"frame", plant_frame}, {"global", plant_global},
 #endif
 #ifdef KCSAN
     {"race", plant_race}, {"no_race", plant_no_race},
