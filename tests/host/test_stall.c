@@ -231,7 +231,7 @@ static void test_in_vain_beside_text(void) {
     disk_serve_all(&bad);
     race_meet(run_on);
     uint64_t rounds = pageout().rounds;
-    ok(!memory_wait(300), "300 frames cannot be had");
+    ok(!stalled(&(int){-ESTALL}, &(struct stall){.frames = 300}), "300 frames cannot be had");
     race_meet(NULL);
     ok(pageout().rounds - rounds < 60, "which is known after %lu rounds, a program running on", pageout().rounds - rounds);
     ok(refaults > 5, "%u times", refaults);
