@@ -294,6 +294,14 @@ static bool private_anonymous(const struct ref_page *p) {
     return p->object < 0;
 }
 
+/* MADV_PAGEOUT, and there is no swap: entries go whose page is the object's, and private pages of zeroes. */
+static void page_out(struct ref_page *p) {
+    bool zero = p->object < 0 && p->c.head == 0 && p->c.tail == 0;
+    if (p->shared) return;
+    if (!p->own && p->object >= 0) p->touched = false;
+    if (p->own && zero) p->own = p->touched = p->touched_maybe = false;
+}
+
 int ref_advise(struct ref_space *s, unsigned start, unsigned n, int advice) {
     if (n == 0) return 0;
     if (!all_mapped(s, start, n)) return -ENOMEM;
@@ -305,6 +313,7 @@ int ref_advise(struct ref_space *s, unsigned start, unsigned n, int advice) {
     for (unsigned i = start; i < start + n; i++) {
         struct ref_page *p = &s->page[i];
         if (advice == MADV_DONTNEED || advice == MADV_FREE) p->own = p->touched = p->touched_maybe = false;
+        if (advice == MADV_PAGEOUT) page_out(p);
         if (advice == MADV_DONTFORK || advice == MADV_DOFORK) p->dontfork = advice == MADV_DONTFORK;
         if (advice == MADV_WIPEONFORK || advice == MADV_KEEPONFORK) p->wipe = advice == MADV_WIPEONFORK;
     }
