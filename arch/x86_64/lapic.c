@@ -85,6 +85,10 @@ void lapic_init(void) {
     set_up(true);
 }
 
+bool lapic_is_x2apic(void) {
+    return x2apic;
+}
+
 bool lapic_use_x2apic(void) {
     if (x2apic) return true;
     if (!(cpuid(1, 0).ecx & CPUID_X2APIC)) return false;

@@ -260,7 +260,7 @@ void cpus_start(void) {
         start_all(&madt);
         memset(phys_to_virt(page), 0, PAGE_SIZE);
     }
-    log_line("CPUs: %u", cpu_count());
+    log_line("CPUs: %u%s", cpu_count(), lapic_is_x2apic() ? ", by x2APIC" : "");
 }
 
 /* ---- the end ---- */

@@ -149,6 +149,7 @@ void cpu_init_ap(struct cpu *);
 paddr_t lapic_paddr(void);
 void lapic_init(void);                      /* the first CPU's: enable, timer one-shot and silent, PIC passed through */
 void lapic_init_ap(paddr_t page);           /* another's: its registers appear where the first one's do */
+bool lapic_is_x2apic(void);                 /* the firmware left it so, or lapic_use_x2apic made it so */
 bool lapic_use_x2apic(void);                /* from now on, before any other CPU runs. False: this CPU cannot */
 uint32_t lapic_id(void);
 uint32_t lapic_timer_left(void);

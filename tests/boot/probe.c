@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/sysctl.h>
 #include <sys/sysinfo.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -76,6 +77,30 @@ static int panic_on(uint64_t cpu) {
     return perror("debug.panic"), 1;
 }
 
+#define TURNS 200
+
+/* Two processes take turns, each looks whether its page is its own still: how often a CPU knew a space that it came back to. */
+static int take_turns(void) {
+    static volatile long mine;
+    int there[2], back[2];
+    long got = 0, kept = knob("vm.stats.tlb_kept"), wrong = 0;
+    if (pipe(there) || pipe(back)) return perror("pipe"), 1;
+    pid_t pid = fork();
+    int from = pid ? back[0] : there[0], to = pid ? there[1] : back[1];
+    for (long i = 0; i < TURNS; i++) {
+        mine = pid ? i : -i;
+        if (pid && write(to, &i, sizeof i) != sizeof i) return perror("write"), 1;
+        if (read(from, &got, sizeof got) != sizeof got) return perror("read"), 1;
+        if (!pid && write(to, &i, sizeof i) != sizeof i) return perror("write"), 1;
+        wrong += got != i || mine != (pid ? i : -i);
+    }
+    if (!pid) _exit(wrong != 0);
+    int status = 1;
+    waitpid(pid, &status, 0);
+    printf("turns %d, wrong %ld, kept %ld\n", TURNS, wrong + status, knob("vm.stats.tlb_kept") - kept);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";
     const char *how = argc > 2 ? argv[2] : "0";
@@ -88,6 +113,7 @@ int main(int argc, char **argv) {
     if (strcmp(what, "lock") == 0) return lock(strtoul(how, NULL, 10));
     if (strcmp(what, "ram") == 0) return ram();
     if (strcmp(what, "cpus") == 0) return show_cpus();
+    if (strcmp(what, "turns") == 0) return take_turns();
     if (strcmp(what, "disk") == 0) return show_disk(how);
     if (strcmp(what, "panic") == 0) return panic_on(strtoul(how, NULL, 10));
     if (strcmp(what, "clock") == 0) return show_clock();
