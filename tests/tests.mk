@@ -122,8 +122,8 @@ test-harness: ## the tools
 test-cpus: all test-programs ## the ring-3 tests on machines of 1, 2 and 4 CPUs
 	$(Q)for n in 1 2 4; do echo "--- $$n CPUs"; $(MAKE) test-user CPUS=$$n || exit 1; done
 
-soak: all $(B)/tests/user/stress_threads $(B)/tests/user/stress_exit ## the stress tests round after round (MINUTES=10, CPUS=4, SEED=number)
-	$(Q)tools/soak --build $(B) --minutes $(or $(MINUTES),10) --cpus $(or $(CPUS),4) $(if $(SEED),--seed $(SEED))
+soak: all test-programs $(if $(filter-out plain,$(KINDS)),proof-kernels) ## random, stress and race tests, round after round (MINUTES=10, CPUS=4, SEED=number, KINDS='plain debug')
+	$(Q)tools/soak --build $(B) --minutes $(or $(MINUTES),10) --cpus $(or $(CPUS),4) --kinds '$(or $(KINDS),plain)' $(if $(SEED),--seed $(SEED))
 .PHONY: test-cpus soak
 
 contract: ## clause by clause: which tests hold it, and what their last run said
