@@ -226,6 +226,74 @@ static void threads(void) {
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+/* siginterrupt: the same handler, and what it interrupts goes on or not. */
+static long interruptions(int interrupt) {
+    struct sigaction now;
+    pthread_t t;
+    void *result = NULL;
+
+    reads = calls = 0;
+    if (siginterrupt(SIGUSR1, interrupt)) return -1;
+    sigaction(SIGUSR1, NULL, &now);
+    if (now.sa_handler != who || !!(now.sa_flags & SA_RESTART) == !!interrupt) return -2;
+    pthread_create(&t, NULL, reader, NULL);
+    await_read();
+    pthread_kill(t, SIGUSR1);
+    while (calls < 1) sched_yield();
+    await_read();
+    write(pipe_ends[1], "q", 1);
+    pthread_join(t, &result);
+    return (long)result;
+}
+
+static void interrupts(void) {
+    handle(SIGUSR1, who, SA_RESTART);
+    is_int(interruptions(1), 1, "siginterrupt: a read ends by the handler");
+    is_int(interruptions(0), 0, "or goes on");
+    fails(siginterrupt(NSIG, 1), EINVAL, "a signal that is none");
+    fails(siginterrupt(SIGKILL, 0), EINVAL, "one that no handler can have");
+}
+
+/* What psignal and psiginfo write to standard error. */
+static const char *said(void (*say)(const char *), const char *prefix) {
+    static char text[200];
+    int to[2], before = dup(2);
+
+    (void)!pipe(to);
+    dup2(to[1], 2);
+    say(prefix);
+    dup2(before, 2);
+    close(before);
+    close(to[1]);
+    ssize_t n = read(to[0], text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    close(to[0]);
+    return text;
+}
+
+static void say_signal(const char *prefix) {
+    psignal(SIGTERM, prefix);
+}
+
+static void say_info(const char *prefix) {
+    psiginfo(&(siginfo_t){.si_signo = SIGTERM}, prefix);
+}
+
+static void say_none(const char *prefix) {
+    psignal(12345, prefix);
+}
+
+static void names(void) {
+    char want[100];
+
+    snprintf(want, sizeof want, "it ended: %s\n", strsignal(SIGTERM));
+    is_str(said(say_signal, "it ended"), want, "psignal");
+    is_str(said(say_info, "it ended"), want, "psiginfo");
+    is_str(said(say_signal, NULL), want + 10, "without a prefix");
+    is_str(said(say_signal, ""), want + 10, "or with an empty one");
+    ok(strstr(said(say_none, "x"), "x: ") && strchr(said(say_none, "x"), '\n'), "a number that is no signal's");
+}
+
 static void suspend(void) {
     sigset_t set, old, none;
 
@@ -357,6 +425,8 @@ int main(void) {
     masks();
     queues();
     threads();
+    interrupts();
+    names();
     suspend();
     jumps();
     other_stack();
