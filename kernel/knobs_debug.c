@@ -13,7 +13,7 @@
  *                                   N w  the same for whoever does it: a slot to page out to; a transfer, as if the device failed
  *   debug.evict                     N w  writing 1 evicts all that may be evicted; reads as the pages that went so, since boot
  *   debug.yield.POINT               N w  n: whoever passes this point of the kernel yields n times (kernel/race.h)
- *   debug.yield.met                 N    times that others passed armed points meanwhile, since boot
+ *   debug.yield.met                 N    times that others of its process (or its workers) passed armed points meanwhile
  *   debug.aio.hold                  N w  1: no request is taken up; 2: requests are taken up but stay in hand
  *                                        without work; 0: go on
  *   debug.aio.step                  N w  n: let n slices go under hold 1; reads as what is left

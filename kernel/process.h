@@ -85,6 +85,7 @@ struct process {
     struct usage ended_threads;         /* P: of its threads that are gone */
     struct usage children_usage;        /* P: of the children it has waited for */
     unsigned inject[INJECT_SITES];      /* atomic: kernel/inject.h; 0: not armed */
+    const struct thread *passed;        /* atomic: its thread that came by an armed point last (kernel/race.c); never followed */
     char name[PROCESS_NAME];            /* 1: last part of what it executes */
 };
 

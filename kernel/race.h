@@ -54,7 +54,8 @@ extern uint32_t race_armed; /* bit = race_id */
 void race_yield(enum race_id);
 void race_arm(enum race_id, uint32_t yields);
 uint32_t race_get(enum race_id);
-uint64_t race_met(void); /* times that others passed armed points while a thread yielded at one, since boot */
+/* Times that another of its process, or who serves it, passed an armed point while a thread yielded at one; since boot. */
+uint64_t race_met(void);
 
 static inline void race_point(enum race_id id) {
     if (__builtin_expect(__atomic_load_n(&race_armed, __ATOMIC_RELAXED), 0)) race_yield(id);
