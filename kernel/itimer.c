@@ -2,63 +2,115 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * alarm, setitimer and getitimer: the one timer that each process has, which sends SIGALRM. It is kept by exec and
- * not inherited by fork.
+ * alarm, setitimer and getitimer: three timers that each process has, kept by exec and not inherited by fork.
+ *
+ *      ITIMER_REAL      the monotonic clock                SIGALRM
+ *      ITIMER_VIRTUAL   the process's CPU time             SIGVTALRM
+ *      ITIMER_PROF      the same, as rings are not told    SIGPROF
+ *                       apart (kernel/usage.c)
+ *
+ * CPU time is looked at when it may have come so far at the earliest, were all CPUs at work for the process, and then
+ * again: a few times for a long span, and every 10 ms at the end of it. So a switch of threads knows nothing of these
+ * timers, nobody pays for them who has set none, and one may be late by those 10 ms. A periodic one of this kind goes on by
+ * itself, whether or not anybody takes the signal.
  *
  * LOCKING  ktimer_lock (K).
- * MISSING  ITIMER_VIRTUAL and ITIMER_PROF: EINVAL.
  */
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 #include <linux/time.h>
-#include <stddef.h>
 
 #include "arch/clock.h"
+#include "arch/cpu.h"
 #include "arch/uaccess.h"
 #include "kernel/process.h"
 #include "kernel/ptimer.h"
+#include "kernel/usage.h"
 #include "gen/syscalls.h"
 
 #define NS_PER_SEC  1000000000ul
 #define NS_PER_USEC 1000ul
 #define SECONDS_MAX (INT64_MAX / 1000000000l - 1)
+#define LOOK_NS     10000000ul /* CPU time is looked at no more often */
 
-void itimer_expired(struct ktimer *k) {
-    struct process *p = (struct process *)((char *)k - offsetof(struct process, timers.real));
-    const struct sigdata d = {.signo = SIGALRM, .code = SI_KERNEL};
-    struct alarm *a = &p->timers.real_alarm;
+/* ---- clocks ---- */
+
+static uint64_t now_of(const struct itimer *it) {
+    struct usage u;
+    if (it->which == ITIMER_REAL) return clock_now();
     spin_lock(&process_lock);
-    bool sent = signal_post_locked(p, NULL, &d, NULL) == 0;
+    usage_look_locked(it->process, &u);
     spin_unlock(&process_lock);
-    a->fired = sent && a->interval;
-    if (a->fired) return;
-    alarm_skip(a, clock_now());
-    ktimer_set_locked(k, a->expiry);
+    return u.runtime;
+}
+
+/* When to look, now that its own clock shows this. */
+static uint64_t when(const struct itimer *it, uint64_t now) {
+    uint64_t expiry = it->alarm.expiry;
+    if (it->which == ITIMER_REAL || expiry == NO_DEADLINE) return expiry;
+    uint64_t soonest = expiry > now ? (expiry - now) / cpu_count() : 0;
+    return clock_now() + (soonest > LOOK_NS ? soonest : LOOK_NS);
+}
+
+/* ---- expiry ---- */
+
+static bool send(struct itimer *it) {
+    static const int signal[ITIMERS] = {SIGALRM, SIGVTALRM, SIGPROF};
+    const struct sigdata d = {.signo = signal[it->which], .code = SI_KERNEL};
+    spin_lock(&process_lock);
+    bool sent = signal_post_locked(it->process, NULL, &d, NULL) == 0;
+    spin_unlock(&process_lock);
+    return sent;
+}
+
+static void real_expired(struct itimer *it) {
+    struct alarm *a = &it->alarm;
+    a->fired = send(it) && a->interval;
+    if (!a->fired) alarm_skip(a, clock_now());
+}
+
+static void expired(struct ktimer *k) {
+    struct itimer *it = (struct itimer *)((char *)k - offsetof(struct itimer, timer));
+    uint64_t now = now_of(it);
+    if (it->which == ITIMER_REAL) real_expired(it);
+    else if (now >= it->alarm.expiry) send(it), alarm_go_on(&it->alarm, now);
+    if (!it->alarm.fired) ktimer_set_locked(k, when(it, now));
 }
 
 void itimer_taken_locked(struct process *p) {
-    struct alarm *a = &p->timers.real_alarm;
-    if (!a->fired) return;
-    alarm_go_on(a, clock_now());
-    ktimer_set_locked(&p->timers.real, a->expiry);
+    struct itimer *it = &p->timers.itimer[ITIMER_REAL];
+    if (!it->alarm.fired) return;
+    alarm_go_on(&it->alarm, clock_now());
+    ktimer_set_locked(&it->timer, it->alarm.expiry);
 }
 
+void itimers_init(struct process *p) {
+    for (int i = 0; i < ITIMERS; i++)
+        p->timers.itimer[i] = (struct itimer){{.expired = expired}, {.expiry = NO_DEADLINE}, p, i};
+}
+
+void itimers_end_locked(struct process *p) {
+    for (int i = 0; i < ITIMERS; i++) ktimer_set_locked(&p->timers.itimer[i].timer, NO_DEADLINE);
+}
+
+/* ---- setting and reading ---- */
+
 /* Set it, and tell what it was: value left and interval. */
-static void exchange(uint64_t value, uint64_t interval, uint64_t was[2]) {
-    struct ptimers *t = &current_process()->timers;
+static void exchange(int which, uint64_t value, uint64_t interval, uint64_t was[2]) {
+    struct itimer *it = &current_process()->timers.itimer[which];
     ktimer_lock();
-    uint64_t now = clock_now();
-    was[0] = alarm_left(&t->real_alarm, now);
-    was[1] = t->real_alarm.interval;
-    t->real_alarm = (struct alarm){.interval = interval, .expiry = value ? now + value : NO_DEADLINE};
-    ktimer_set_locked(&t->real, t->real_alarm.expiry);
+    uint64_t now = now_of(it);
+    was[0] = alarm_left(&it->alarm, now);
+    was[1] = it->alarm.interval;
+    it->alarm = (struct alarm){.interval = interval, .expiry = value ? now + value : NO_DEADLINE};
+    ktimer_set_locked(&it->timer, when(it, now));
     ktimer_unlock();
 }
 
 /* Rounded to the nearest second, but never to none. */
 long sys_alarm(uint64_t seconds) {
     uint64_t was[2];
-    exchange((uint64_t)(uint32_t)seconds * NS_PER_SEC, 0, was);
+    exchange(ITIMER_REAL, (uint64_t)(uint32_t)seconds * NS_PER_SEC, 0, was);
     uint64_t left = (was[0] + NS_PER_SEC / 2) / NS_PER_SEC;
     return was[0] && !left ? 1 : (long)left;
 }
@@ -85,17 +137,17 @@ long sys_setitimer(uint64_t which, uint64_t new, uint64_t old) {
     struct itimerval v = {0};
     uint64_t value, interval, was[2];
     if (new && copyin(&v, new, sizeof v)) return -EFAULT;
-    if ((int)which != ITIMER_REAL) return -EINVAL;
+    if ((uint32_t)which >= ITIMERS) return -EINVAL;
     if (from_timeval(&v.it_value, &value) || from_timeval(&v.it_interval, &interval)) return -EINVAL;
-    exchange(value, interval, was);
+    exchange((int)which, value, interval, was);
     return old ? report(old, was) : 0;
 }
 
 long sys_getitimer(uint64_t which, uint64_t out) {
-    struct ptimers *t = &current_process()->timers;
-    if ((int)which != ITIMER_REAL) return -EINVAL;
+    if ((uint32_t)which >= ITIMERS) return -EINVAL;
+    const struct itimer *it = &current_process()->timers.itimer[(int)which];
     ktimer_lock();
-    const uint64_t now[2] = {alarm_left(&t->real_alarm, clock_now()), t->real_alarm.interval};
+    const uint64_t now[2] = {alarm_left(&it->alarm, now_of(it)), it->alarm.interval};
     ktimer_unlock();
     return report(out, now);
 }

@@ -83,7 +83,7 @@ struct process *process_alloc(void) {
     LIST_INIT(&p->children);
     LIST_INIT(&p->threads);
     signals_init(&p->signals);
-    ptimers_init(&p->timers);
+    ptimers_init(p);
     spin_lock(&process_lock);
     p->pid = pid_choose_locked();
     if (p->pid) {

@@ -132,11 +132,10 @@ void signal_dropped(void) {
 
 /* ---- making and unmaking ---- */
 
-void ptimers_init(struct ptimers *t) {
-    LIST_INIT(&t->list);
-    t->last_id = 0;
-    t->real = (struct ktimer){.expired = itimer_expired};
-    t->real_alarm = (struct alarm){.expiry = NO_DEADLINE};
+void ptimers_init(struct process *p) {
+    LIST_INIT(&p->timers.list);
+    p->timers.last_id = 0;
+    itimers_init(p);
 }
 
 static int decode(struct ptimer *pt, uint64_t clock, uint64_t sevp) {
@@ -224,7 +223,7 @@ void ptimers_exec(struct process *p) {
 void ptimers_exit(struct process *p) {
     ptimers_exec(p);
     ktimer_lock();
-    ktimer_set_locked(&p->timers.real, NO_DEADLINE);
+    itimers_end_locked(p);
     ktimer_unlock();
 }
 
