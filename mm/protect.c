@@ -12,7 +12,8 @@
  * bringing in fails (MAP_NORESERVE and files only), rights and charge go back to what they were; a promise
  * made on the way stays with its region, which costs nothing that anyone sees.
  *
- * When it has to wait for a frame or a page from swap, all is put back as it was, and after the wait done again.
+ * When it has to wait for a frame or a page from swap, all is put back as it was, and after the wait done again. Meanwhile
+ * the lock that it will have is wanted, as in a lock request: what is in memory by now stays. A failure takes that back.
  *
  * Missing on purpose: bringing in under the shared lock. Opening a large locked PROT_NONE range holds off
  * the space's other threads until it is done.
@@ -108,7 +109,7 @@ static int perform(struct space *s, vaddr_t start, vaddr_t end, int prot, struct
         err = change_pages(s, r, prot, st);
     race_point(RACE_PROTECT_DONE);
     for (r = region_find(&s->regions, start); r && r->start < end; r = region_next(r)) {
-        if (err == -ESTALL) r->lock = r->want = (uint8_t)mode_after(s, r, prot); /* or what is there goes, and it never ends */
+        if (err == -ESTALL) r->want = (uint8_t)mode_after(s, r, prot); /* or what is there goes, and it never ends */
         if (err)
             pages_protect(s, r, r->start, r->end, r->prot);
         else
@@ -137,6 +138,12 @@ static int protect_locked(struct space *s, vaddr_t start, vaddr_t end, int prot,
     return err;
 }
 
+static void unwant(struct space *s, vaddr_t start, vaddr_t end) {
+    rw_lock(&s->lock);
+    wanted_settle(s, start, end, false);
+    rw_unlock(&s->lock);
+}
+
 int space_protect(struct space *s, vaddr_t addr, uint64_t len, int prot) {
     vaddr_t start, end;
     struct range_hold hold;
@@ -155,6 +162,7 @@ int space_protect(struct space *s, vaddr_t addr, uint64_t len, int prot) {
         rw_unlock(&s->lock);
     } while (space_stalled(s, &err, &st));
     stall_end(&st);
+    if (err) unwant(s, start, end);
     range_unlock(&s->ranges, &hold);
     return err;
 }

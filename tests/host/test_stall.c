@@ -165,6 +165,29 @@ static void test_fork_beside_others(void) {
     end("others amid the wait");
 }
 
+/* ---- mprotect ---- */
+
+static void lower_limit(enum race_id id) {
+    if (id == RACE_STALL) space_set_limits(s, &(struct space_limits){PAGE_SIZE, UINT64_MAX, UINT64_MAX, 8 * MIB, false});
+}
+
+/* Opened under MCL_FUTURE, it has to wait, and afterwards may not be locked any more. */
+static void test_protect(void) {
+    begin();
+    struct region_info r;
+    vaddr_t va = (vaddr_t)map_anon(s, 8, PROT_NONE, MAP_NORESERVE);
+    is_int(space_lock_all(s, MCL_FUTURE), 0, "MCL_FUTURE, after a mapping without access");
+    race_meet(lower_limit);
+    inject_arm(INJECT_STALL, 3);
+    is_int(space_protect(s, va, 4 * PAGE_SIZE, RW), -ENOMEM, "A4: what has waited for memory finds the limit lowered");
+    race_meet(NULL);
+    ok(space_region_at(s, va, &r) && !r.locked && r.prot == PROT_NONE, "L4: it is as it was: closed, and not locked");
+    struct space_stats st;
+    space_get_stats(s, &st);
+    is_int((long)st.locked, 0, "and nothing is charged");
+    end("mprotect that waits and fails");
+}
+
 /* ---- a page from swap ---- */
 
 /* Page-out runs before the disk does. */
@@ -245,7 +268,7 @@ static void test_in_vain_beside_text(void) {
 }
 
 int main(int argc, char **argv) {
-    plan(40);
+    plan(46);
     mm_start(8);
     disk_make(&disk, DISK_PAGES, seed_of(argc, argv));
     disk_attend(&disk);
@@ -253,6 +276,7 @@ int main(int argc, char **argv) {
     test_fork_tables();
     test_fork_on_fault();
     test_fork_beside_others();
+    test_protect();
     test_wanted_ahead();
     test_in_vain_beside_text();
     return done_testing();
