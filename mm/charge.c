@@ -8,7 +8,9 @@
  * The cap keeps LOCK_RESERVE of RAM, at least LOCK_RESERVE_MIN, for the kernel and for whoever locks nothing:
  * uid 0 is above RLIMIT_MEMLOCK, never above the cap.
  *
- * LOCKING  a space's charge: space.lock, exclusive. The total and the cap: charge_lock (spin, leaf).
+ * The total is kept among the frames that cannot be evicted (mm/frame.c), and judged together with them.
+ *
+ * LOCKING  a space's charge: space.lock, exclusive. The cap: charge_lock (spin, leaf).
  */
 #include <asm/errno.h>
 
@@ -19,13 +21,12 @@
 #define LOCK_RESERVE_MIN 256 /* frames: 1 MiB */
 
 static struct spinlock charge_lock;
-static uint64_t locked GUARDED_BY(&charge_lock), cap GUARDED_BY(&charge_lock), cap_most GUARDED_BY(&charge_lock);
+static uint64_t cap GUARDED_BY(&charge_lock), cap_most GUARDED_BY(&charge_lock);
 
 void charge_init(uint64_t frames) NOT_ANALYSED { /* boot */
     spin_init(&charge_lock, "charge");
     uint64_t reserve = frames / LOCK_RESERVE;
     if (reserve < LOCK_RESERVE_MIN) reserve = LOCK_RESERVE_MIN;
-    locked = 0;
     cap = cap_most = frames > reserve ? frames - reserve : 0;
 }
 
@@ -33,18 +34,20 @@ int charge_permitted(const struct space *s, bool privileged) {
     return privileged || s->limits.memlock >= 1 ? 0 : -EPERM;
 }
 
+static uint64_t cap_now(void) {
+    spin_lock(&charge_lock);
+    uint64_t most = cap;
+    spin_unlock(&charge_lock);
+    return most;
+}
+
 int charge_pages(struct space *s, uint64_t n, bool privileged) {
-    uint64_t room = frame_lockable();
     if (n == 0) return 0;
     if (!privileged) {
         uint64_t limit = pages_in(s->limits.memlock);
         if (s->charged > limit || n > limit - s->charged) return -ENOMEM;
     }
-    spin_lock(&charge_lock);
-    int err = locked <= cap && n <= cap - locked ? 0 : -ENOMEM;
-    if (!err && n > room - (locked < room ? locked : room)) err = -EAGAIN;
-    if (!err) locked += n;
-    spin_unlock(&charge_lock);
+    int err = frame_fix_locked(n, cap_now());
     if (err) return err;
     s->charged += n;
     return 0;
@@ -53,10 +56,7 @@ int charge_pages(struct space *s, uint64_t n, bool privileged) {
 void uncharge_pages(struct space *s, uint64_t n) {
     ASSERT(n <= s->charged);
     s->charged -= n;
-    spin_lock(&charge_lock);
-    ASSERT(n <= locked);
-    locked -= n;
-    spin_unlock(&charge_lock);
+    frame_unfix_locked(n);
 }
 
 int charge_swap(struct space *s, uint64_t up, uint64_t down, bool privileged) {
@@ -66,10 +66,8 @@ int charge_swap(struct space *s, uint64_t up, uint64_t down, bool privileged) {
 }
 
 void charge_get_stats(uint64_t *now, uint64_t *most) {
-    spin_lock(&charge_lock);
-    *now = locked;
-    *most = cap;
-    spin_unlock(&charge_lock);
+    *now = frame_locked();
+    *most = cap_now();
 }
 
 int mm_set_lock_cap(uint64_t pages) {

@@ -35,7 +35,6 @@
 #include "kernel/sync.h"
 #include "libc/core/string.h"
 #include "mm/buddy.h"
-#include "mm/charge.h"
 #include "mm/stall.h"
 #include "mm/swap.h"
 
@@ -50,6 +49,7 @@ struct frame *frame_table;
 static struct frame_range usable[BOOT_RANGES + TAKEN];
 static unsigned nusable;
 static uint64_t total, promised, committed, backing, kernel_reserve, pins;
+static uint64_t locked, to_pin; /* pages of locked regions; pins that there are or may be */
 static uint64_t count[FRAME_STATES];
 static struct mutex collector;
 static uint64_t collected; /* frames that are its holder's alone, be they free already or not */
@@ -71,20 +71,10 @@ static bool fits(uint64_t n, uint64_t share) {
     return used <= total + backing && n <= total + backing - used;
 }
 
-/* What can never be evicted, but for what is locked: the last line of the drawing above, without the kernel's share. */
-static uint64_t fixed(void) {
-    return count[FRAME_KERNEL] + promised + pins;
-}
-
-/* May n more be fixed, so that frames for `share` pages are left to work with? locked: read before the lock was taken. */
-static bool leaves_room(uint64_t n, uint64_t locked, uint64_t share) {
-    return backing == 0 || n + fixed() + locked + share <= total;
-}
-
-static uint64_t locked_now(void) {
-    uint64_t locked = 0, cap;
-    if (__atomic_load_n(&backing, __ATOMIC_RELAXED)) charge_get_stats(&locked, &cap);
-    return locked;
+/* May n more be fixed, never to be evicted, so that frames for `share` pages are left to work with? The last line of the
+ * drawing above. */
+static bool leaves_room(uint64_t n, uint64_t share) {
+    return backing == 0 || n + count[FRAME_KERNEL] + promised + to_pin + locked + share <= total;
 }
 
 /* ---- boot: from the loader's map to usable ranges ---- */
@@ -134,7 +124,7 @@ void frame_init(const struct boot_info *bi) {
     mutex_init(&collector, "collector");
     memset(count, 0, sizeof(count));
     nusable = 0;
-    promised = committed = backing = pins = total = collected = 0;
+    promised = committed = backing = pins = total = collected = locked = to_pin = 0;
     frame_low = false;
     for (unsigned i = 0; i < bi->nranges; i++)
         usable[nusable++] = (struct frame_range){(pfn_t)(bi->ram[i].start >> PAGE_SHIFT), (pfn_t)(bi->ram[i].end >> PAGE_SHIFT)};
@@ -186,12 +176,12 @@ static void watch(void) {
 
 /* What nobody committed must leave room for what was. Copies of files, which may go at any time, leave the kernel its share.
  * The kernel's own stay for good: with swap they might push out all else, and then who touches a page finds no frame. */
-static bool may_take(enum frame_state state, uint64_t n, uint64_t locked) {
+static bool may_take(enum frame_state state, uint64_t n) {
     uint64_t keep = kept_from(state);
     if (is_committed(state) && has_collected()) keep -= kernel_reserve; /* the kernel's own came out of that meanwhile */
     if (count[FRAME_FREE] < n + keep) return false;
     if (state == FRAME_TABLE || is_committed(state)) return true;
-    if (state == FRAME_KERNEL && !current_is_pager() && !leaves_room(n, locked, PAGER_SHARE + kernel_reserve / 2)) return false;
+    if (state == FRAME_KERNEL && !current_is_pager() && !leaves_room(n, PAGER_SHARE + kernel_reserve / 2)) return false;
     uint64_t in_flight = committed < IN_FLIGHT ? committed : IN_FLIGHT;
     return fits(n, state == FRAME_CACHE ? kernel_reserve : in_flight);
 }
@@ -213,9 +203,8 @@ static pfn_t give_locked(enum frame_state state, unsigned order) {
 }
 
 static pfn_t take(enum frame_state state, unsigned order) {
-    uint64_t locked = state == FRAME_KERNEL ? locked_now() : 0;
     spin_lock(&frame_lock);
-    pfn_t pfn = may_take(state, 1ul << order, locked) ? give_locked(state, order) : NO_PFN;
+    pfn_t pfn = may_take(state, 1ul << order) ? give_locked(state, order) : NO_PFN;
     spin_unlock(&frame_lock);
     if (pfn != NO_PFN) MACHINE_FRAME_GIVEN(pfn, order);
     return pfn;
@@ -240,7 +229,7 @@ int frame_alloc_clean(pfn_t *pfn) {
     if (inject(INJECT_FRAME)) return -ENOMEM;
     bool waits = must_wait();
     spin_lock(&frame_lock);
-    int err = !fits(1, kernel_reserve) ? -ENOMEM : waits || !may_take(FRAME_CACHE, 1, 0) ? -ESTALL : 0;
+    int err = !fits(1, kernel_reserve) ? -ENOMEM : waits || !may_take(FRAME_CACHE, 1) ? -ESTALL : 0;
     if (!err) *pfn = give_locked(FRAME_CACHE, 0);
     spin_unlock(&frame_lock);
     if (!err) MACHINE_FRAME_GIVEN(*pfn, 0);
@@ -251,7 +240,7 @@ unsigned frame_alloc_batch(enum frame_state state, pfn_t *pfn, unsigned n) {
     unsigned got = 0;
     ASSERT(is_committed(state));
     spin_lock(&frame_lock);
-    while (got < n && !must_wait() && may_take(state, 1, 0)) pfn[got++] = give_locked(state, 0);
+    while (got < n && !must_wait() && may_take(state, 1)) pfn[got++] = give_locked(state, 0);
     spin_unlock(&frame_lock);
     for (unsigned i = 0; i < got; i++) MACHINE_FRAME_GIVEN(pfn[i], 0);
     return got;
@@ -352,11 +341,10 @@ void frame_uncommit(uint64_t n) {
 }
 
 int frame_promise(uint64_t n) {
-    uint64_t locked = locked_now();
     if (n == 0) return 0;
     if (inject(INJECT_RESERVE)) return -ENOMEM;
     spin_lock(&frame_lock);
-    int err = fits(n, kernel_reserve) && leaves_room(n, locked, kernel_reserve) ? 0 : -ENOMEM;
+    int err = fits(n, kernel_reserve) && leaves_room(n, kernel_reserve) ? 0 : -ENOMEM;
     uint64_t keep = outstanding() + (current_is_pager() ? 0 : PAGER_SHARE + collected_by_others());
     if (!err && backing && (n + keep > count[FRAME_FREE] || must_wait())) err = -ESTALL;
     if (!err) promised += n;
@@ -387,12 +375,41 @@ int frame_set_backing(uint64_t pages) {
     return ok ? 0 : -ENOMEM;
 }
 
-uint64_t frame_lockable(void) {
-    if (__atomic_load_n(&backing, __ATOMIC_RELAXED) == 0) return UINT64_MAX;
+int frame_fix_locked(uint64_t n, uint64_t cap) {
     spin_lock(&frame_lock);
-    uint64_t taken = fixed() + 2 * kernel_reserve;
+    int err = locked > cap || n > cap - locked ? -ENOMEM : leaves_room(n, 2 * kernel_reserve) ? 0 : -EAGAIN;
+    if (!err) locked += n;
     spin_unlock(&frame_lock);
-    return taken < total ? total - taken : 0;
+    return err;
+}
+
+void frame_unfix_locked(uint64_t n) {
+    spin_lock(&frame_lock);
+    ASSERT(n <= locked);
+    locked -= n;
+    spin_unlock(&frame_lock);
+}
+
+uint64_t frame_locked(void) {
+    spin_lock(&frame_lock);
+    uint64_t n = locked;
+    spin_unlock(&frame_lock);
+    return n;
+}
+
+int frame_fix_pins(uint64_t n) {
+    spin_lock(&frame_lock);
+    bool ok = current_is_pager() || leaves_room(n, PAGER_SHARE + kernel_reserve / 2);
+    if (ok) to_pin += n;
+    spin_unlock(&frame_lock);
+    return ok ? 0 : -ENOMEM;
+}
+
+void frame_unfix_pins(uint64_t n) {
+    spin_lock(&frame_lock);
+    ASSERT(n <= to_pin);
+    to_pin -= n;
+    spin_unlock(&frame_lock);
 }
 
 bool frame_room(uint64_t n) {
@@ -427,9 +444,8 @@ bool frame_collect_end(void) NOT_ANALYSED {
 }
 
 bool frame_possible(uint64_t n) {
-    uint64_t locked = locked_now();
     spin_lock(&frame_lock);
-    bool ok = backing && leaves_room(n, locked, PAGER_SHARE);
+    bool ok = backing && leaves_room(n, PAGER_SHARE);
     spin_unlock(&frame_lock);
     return ok;
 }

@@ -116,8 +116,15 @@ void frame_unpromise(uint64_t n);
 
 /* Swap holds so many pages more (0, and takes that back: or -ENOMEM, when what is committed would not fit any more). */
 int frame_set_backing(uint64_t pages);
-/* How many pages may be locked in all before too little is left to work with (no limit without swap). */
-uint64_t frame_lockable(void);
+/*
+ * What cannot be evicted must leave frames to work with, if there is swap. n more locked pages: 0, -ENOMEM above the cap, -EAGAIN
+ * when too little would be left. n pins, before they are made: 0 or -ENOMEM. Each is taken back when they are gone.
+ */
+int frame_fix_locked(uint64_t n, uint64_t cap);
+void frame_unfix_locked(uint64_t n);
+uint64_t frame_locked(void);
+int frame_fix_pins(uint64_t n);
+void frame_unfix_pins(uint64_t n);
 /* Are n frames to be had now for committed pages? Could they be, if all went to swap that may? */
 bool frame_room(uint64_t n);
 bool frame_possible(uint64_t n);

@@ -50,9 +50,21 @@ static int pin_page(struct space *s, vaddr_t va, bool write, pfn_t *pfn) {
     return err == -ENXIO || err == -EIO ? -EFAULT : err;
 }
 
-static void unpin_all(struct pinned *p) {
+/* n pages: 0, or -ENOMEM and nothing taken. */
+static int reserve(uint64_t n) {
+    if (memory_commit(n)) return -ENOMEM;
+    int err = frame_fix_pins(n);
+    if (err) frame_uncommit(n);
+    return err;
+}
+
+/* The pins that were made, of n that were reserved. */
+static void give_back(struct pinned *p, uint64_t n) {
     for (uint64_t i = 0; i < p->n; i++)
         if (p->frames[i] != zero_pfn) frame_unpin(p->frames[i]);
+    heap_free(p->frames);
+    frame_unfix_pins(n);
+    frame_uncommit(n);
 }
 
 int space_pin(struct space *s, vaddr_t addr, uint64_t len, bool write, struct pinned *p) {
@@ -61,14 +73,12 @@ int space_pin(struct space *s, vaddr_t addr, uint64_t len, bool write, struct pi
     if (range_round(addr, len, &start, &end) || !range_in_user(start, end)) return -EFAULT;
     uint64_t n = pages_in(end - start);
     if (n == 0) return 0;
-    if (memory_commit(n)) return -ENOMEM;
+    if (reserve(n)) return -ENOMEM;
     p->frames = heap_alloc(n * sizeof(pfn_t));
     int err = p->frames ? 0 : -EAGAIN;
     for (; !err && p->n < n; p->n += !err) err = pin_page(s, start + (p->n << PAGE_SHIFT), write, &p->frames[p->n]);
     if (err) {
-        unpin_all(p);
-        heap_free(p->frames);
-        frame_uncommit(n);
+        give_back(p, n);
         *p = (struct pinned){0};
         return err;
     }
@@ -79,9 +89,7 @@ int space_pin(struct space *s, vaddr_t addr, uint64_t len, bool write, struct pi
 
 void pinned_release(struct pinned *p) {
     if (p->n) {
-        unpin_all(p);
-        frame_uncommit(p->n);
-        heap_free(p->frames);
+        give_back(p, p->n);
         __atomic_fetch_sub(&p->space->pinned, p->n, __ATOMIC_RELAXED);
         space_drop(p->space);
     }

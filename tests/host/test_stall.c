@@ -188,6 +188,27 @@ static void test_protect(void) {
     end("mprotect that waits and fails");
 }
 
+/* ---- what may not be evicted ---- */
+
+/* Locks and pins are judged together: page-out must be left something to work with. */
+static void test_fixed(void) {
+    begin();
+    uint64_t pages = base.free - 100, most = pages;
+    struct pinned pins;
+    vaddr_t va = (vaddr_t)map_anon(s, pages, RW, 0), other = (vaddr_t)map_anon(filler, 200, RW, 0);
+    while (most && space_lock(s, va, most * PAGE_SIZE, true)) most--;
+    ok(most > 500 && most < pages, "%lu pages and no more can be locked", most);
+    is_int(space_pin(filler, other, 200 * PAGE_SIZE, true, &pins), -ENOMEM, "and then 200 cannot be pinned");
+    is_int((long)pins.n, 0, "not one of them");
+    is_int(space_unlock(s, va, pages * PAGE_SIZE), 0, "unlocked");
+    is_int(space_pin(filler, other, 200 * PAGE_SIZE, true, &pins), 0, "W4: they can");
+    is_int(space_lock(s, va, most * PAGE_SIZE, true), -EAGAIN, "L10: and then not so many be locked");
+    is_int(space_lock(s, va, (most - 200) * PAGE_SIZE, true), 0, "but as many fewer");
+    pinned_release(&pins);
+    is_int(space_lock(s, va, most * PAGE_SIZE, true), 0, "until they are let go");
+    end("locks and pins");
+}
+
 /* ---- a page from swap ---- */
 
 /* Page-out runs before the disk does. */
@@ -268,7 +289,7 @@ static void test_in_vain_beside_text(void) {
 }
 
 int main(int argc, char **argv) {
-    plan(46);
+    plan(56);
     mm_start(8);
     disk_make(&disk, DISK_PAGES, seed_of(argc, argv));
     disk_attend(&disk);
@@ -277,6 +298,7 @@ int main(int argc, char **argv) {
     test_fork_on_fault();
     test_fork_beside_others();
     test_protect();
+    test_fixed();
     test_wanted_ahead();
     test_in_vain_beside_text();
     return done_testing();
