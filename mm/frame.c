@@ -28,7 +28,6 @@
 #include <asm/errno.h>
 
 #include "arch/mmu.h"
-#include "boot/bootinfo.h"
 #include "kernel/assert.h"
 #include "kernel/inject.h"
 #include "kernel/pager.h"
@@ -37,17 +36,14 @@
 #include "mm/buddy.h"
 #include "mm/stall.h"
 #include "mm/swap.h"
+#include "mm/usable.h"
 
 #define KERNEL_SHARE 64  /* one frame in so many is never promised */
 #define PAGER_SHARE  64  /* frames that only those get who serve swap */
 #define IN_FLIGHT    32  /* that have lost their page to a copy and wait to be flushed: one a CPU, committed by nobody */
-#define LOW_MEMORY   0x100000ul
-#define TAKEN        4   /* pieces of RAM that are in use at boot */
 
 static struct spinlock frame_lock;
 struct frame *frame_table;
-static struct frame_range usable[BOOT_RANGES + TAKEN];
-static unsigned nusable;
 static uint64_t total, promised, committed, backing, kernel_reserve, pins;
 static uint64_t locked, to_pin; /* pages of locked regions; pins that there are or may be */
 static uint64_t count[FRAME_STATES];
@@ -77,66 +73,33 @@ static bool leaves_room(uint64_t n, uint64_t share) {
     return backing == 0 || n + count[FRAME_KERNEL] + promised + to_pin + locked + share <= total;
 }
 
-/* ---- boot: from the loader's map to usable ranges ---- */
-
-/* Cut [start, end) out of the usable ranges. */
-static void take_out(paddr_t start, paddr_t end) {
-    pfn_t from = (pfn_t)(start >> PAGE_SHIFT), to = (pfn_t)(page_ceil(end) >> PAGE_SHIFT);
-    for (unsigned i = 0; i < nusable && from < to; i++) {
-        struct frame_range r = usable[i];
-        if (to <= r.start || from >= r.end) continue;
-        unsigned pieces = (r.start < from) + (r.end > to);
-        ASSERT(nusable + pieces - 1 <= sizeof(usable) / sizeof(usable[0]));
-        memmove(&usable[i + pieces], &usable[i + 1], (nusable - i - 1) * sizeof(r));
-        if (r.start < from) usable[i] = (struct frame_range){r.start, from};
-        if (r.end > to) usable[i + pieces - 1] = (struct frame_range){to, r.end};
-        nusable = nusable + pieces - 1;
-        i = i + pieces - 1; /* wraps to -1 when nothing is left of the first */
-    }
-}
-
-/* So many frames at the end of the highest range that has room. */
-static void *place(uint64_t need) {
-    for (unsigned i = nusable; i-- > 0;) {
-        struct frame_range *r = &usable[i];
-        if (r->end - r->start < need) continue;
-        paddr_t at = (paddr_t)(r->end - need) << PAGE_SHIFT;
-        take_out(at, at + (need << PAGE_SHIFT));
-        return phys_to_virt(at);
-    }
-    panic("not enough memory: no room for the %lu KiB frame table", need * (PAGE_SIZE / 1024));
-}
+/* ---- boot ---- */
 
 /* The table covers frame 0 to the last chunk with RAM. */
 static void place_table(void) {
-    uint64_t frames = usable[nusable - 1].end, shadow = MACHINE_SHADOW_PAGES(frames);
+    uint64_t frames = usable_end(), shadow = MACHINE_SHADOW_PAGES(frames);
     uint64_t chunk = 1ul << FRAME_MAX_ORDER;
-    if (shadow) MACHINE_SHADOW(place(shadow), frames);
-    frame_table = place(page_ceil((frames + chunk - 1) / chunk * chunk * sizeof(struct frame)) >> PAGE_SHIFT);
-    for (unsigned i = 0; i < nusable; i++) {
-        total += usable[i].end - usable[i].start;
-        MACHINE_RANGE_FREE(usable[i].start, usable[i].end);
-    }
+    if (shadow) MACHINE_SHADOW(usable_place(shadow), frames);
+    frame_table = usable_place(page_ceil((frames + chunk - 1) / chunk * chunk * sizeof(struct frame)) >> PAGE_SHIFT);
 }
 
 void frame_init(const struct boot_info *bi) {
     spin_init(&frame_lock, "frame");
     mutex_init(&collector, "collector");
     memset(count, 0, sizeof(count));
-    nusable = 0;
     promised = committed = backing = pins = total = collected = locked = to_pin = 0;
     frame_low = false;
-    for (unsigned i = 0; i < bi->nranges; i++)
-        usable[nusable++] = (struct frame_range){(pfn_t)(bi->ram[i].start >> PAGE_SHIFT), (pfn_t)(bi->ram[i].end >> PAGE_SHIFT)};
-    take_out(0, LOW_MEMORY);
-    take_out(bi->kernel_start, bi->kernel_end);
-    take_out(bi->initrd_start, bi->initrd_end);
-    take_out(bi->early_used_start, bi->early_used_end);
-    if (nusable == 0) panic("not enough memory: no usable RAM in the loader's map");
+    usable_init(bi);
     place_table();
+    unsigned n;
+    const struct frame_range *usable = usable_ranges(&n);
+    for (unsigned i = 0; i < n; i++) {
+        total += usable[i].end - usable[i].start;
+        MACHINE_RANGE_FREE(usable[i].start, usable[i].end);
+    }
     count[FRAME_FREE] = total;
     kernel_reserve = total / KERNEL_SHARE;
-    buddy_init(frame_table, usable, nusable);
+    buddy_init(frame_table, usable, n);
     zero_pfn = frame_alloc_zero(FRAME_KERNEL);
     ASSERT(zero_pfn != NO_PFN);
 }
@@ -483,7 +446,7 @@ void frame_thaw(void) NOT_ANALYSED {
 }
 
 pfn_t frame_next_initialised(pfn_t pfn) {
-    for (pfn_t end = usable[nusable - 1].end; pfn < end; pfn++)
+    for (pfn_t end = usable_end(); pfn < end; pfn++)
         if (buddy_initialised(pfn)) return pfn;
     return NO_PFN;
 }
