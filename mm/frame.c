@@ -338,6 +338,12 @@ int frame_set_backing(uint64_t pages) {
     return ok ? 0 : -ENOMEM;
 }
 
+void frame_lose_backing(uint64_t n) {
+    spin_lock(&frame_lock);
+    backing = backing > n ? backing - n : 1; /* none would say that there is no swap */
+    spin_unlock(&frame_lock);
+}
+
 int frame_fix_locked(uint64_t n, uint64_t cap) {
     spin_lock(&frame_lock);
     int err = locked > cap || n > cap - locked ? -ENOMEM : leaves_room(n, 2 * kernel_reserve) ? 0 : -EAGAIN;

@@ -116,6 +116,8 @@ void frame_unpromise(uint64_t n);
 
 /* Swap holds so many pages more (0, and takes that back: or -ENOMEM, when what is committed would not fit any more). */
 int frame_set_backing(uint64_t pages);
+/* So many pages of it turned out to be bad. What was committed stays so; more is not until it fits again. */
+void frame_lose_backing(uint64_t n);
 /*
  * What cannot be evicted must leave frames to work with, if there is swap. n more locked pages: 0, -ENOMEM above the cap, -EAGAIN
  * when too little would be left. n pins, before they are made: 0 or -ENOMEM. Each is taken back when they are gone.

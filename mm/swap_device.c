@@ -111,6 +111,8 @@ void slot_release(slot_t s) {
 
 void slot_spoil(slot_t s) {
     slot_at(s)->flags |= SLOT_BAD;
+    device_of(s)->spoilt++;
+    frame_lose_backing(1);
 }
 
 /* ---- on ---- */
@@ -140,12 +142,15 @@ static bool make_leaves(struct swap_device *dev) {
     return true;
 }
 
-/* What all devices that are not closed can hold. */
-static uint64_t capacity(void) {
+/* What all devices that are not closed can hold is what memory is committed against: 0 or -ENOMEM. */
+static int set_backing(void) {
     uint64_t n = 0;
+    spin_lock(&swap_lock); /* against slots that spoil meanwhile */
     for (unsigned d = 0; d < DEVICES; d++)
-        if (swap_device[d].backing && !swap_device[d].closed) n += swap_device[d].pages - 1 - swap_device[d].bad;
-    return n;
+        if (swap_device[d].backing && !swap_device[d].closed) n += swap_device[d].pages - 1 - swap_device[d].spoilt;
+    int err = frame_set_backing(n);
+    spin_unlock(&swap_lock);
+    return err;
 }
 
 static struct swap_device *find(const struct backing *b) {
@@ -168,7 +173,7 @@ static int turn_on(struct backing *b, int priority) {
     spin_lock(&swap_lock);
     *dev = made;
     spin_unlock(&swap_lock);
-    frame_set_backing(capacity()); /* less than before, if others lost more slots than this one has: then it stays */
+    (void)set_backing(); /* it is more than before */
     return 0;
 }
 
@@ -227,14 +232,14 @@ static int turn_off(struct backing *b) {
     dev->closed = true;
     spin_unlock(&swap_lock);
     while (swap_leaving()) swap_wait(); /* their frames may have outlived their pages, and nobody committed them */
-    int err = frame_set_backing(capacity());
+    int err = set_backing();
     if (!err) err = read_back(dev);
     spin_lock(&swap_lock);
     struct swap_device gone = *dev;
     if (err) dev->closed = false;
     else *dev = (struct swap_device){0};
     spin_unlock(&swap_lock);
-    if (err) frame_set_backing(capacity());
+    if (err) (void)set_backing();
     else free_leaves(&gone);
     return err;
 }

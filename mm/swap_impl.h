@@ -40,7 +40,8 @@ struct swap_device {
     int priority;
     bool closed;             /* going off, or gone: no slot is given out */
     uint32_t pages;          /* of the device, its page 0 among them */
-    uint32_t used, bad;
+    uint32_t used, bad;      /* bad ones that are not in use */
+    uint32_t spoilt;         /* all that are bad: they hold nothing for anybody else */
     uint32_t hand;           /* where the next run is looked for */
     struct slot **leaf;
     uint16_t *free_in;       /* free slots of each leaf */

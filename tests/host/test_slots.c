@@ -92,8 +92,43 @@ static void test_copies(void) {
     end("copies");
 }
 
+static uint64_t backing(void) {
+    struct frame_stats f;
+    frame_get_stats(&f);
+    return f.backing;
+}
+
+/* Can so many pages more be committed? */
+static bool fits(uint64_t pages) {
+    bool ok = frame_commit(pages) == 0;
+    if (ok) frame_uncommit(pages);
+    return ok;
+}
+
+/* What could not be written is no place for a page: no memory is committed against it. */
+static void test_bad(void) {
+    begin(401);
+    vaddr_t va = (vaddr_t)map_anon(s, 16, RW, 0);
+    fill(va, 16, 1);
+    uint64_t most = 400;
+    while (fits(most + 1)) most++;
+    first.fail_write = 1;
+    evict_all();
+    is_int((long)wrong(va, 16, 1), 0, "a write that fails loses nothing");
+    is_int((long)backing(), 400 - 16, "but 16 slots are bad, and the device holds as many pages less");
+    ok(!fits(most) && fits(most - 16), "so many less can be committed");
+    space_unmap(s, va, 16 * PAGE_SIZE);
+    is_int((long)stats().bad, 16, "they stay bad when their pages have gone");
+    is_int((long)backing(), 400 - 16, "and are not taken off twice");
+    is_int(swap_off(&first.backing), 0, "turned off");
+    is_int(swap_on(&first.backing, 0), 0, "and on, it is as good as new");
+    is_int((long)backing(), 400, "for what anybody knows");
+    end("bad slots");
+}
+
 int main(void) {
     mm_start(8);
     test_copies();
+    test_bad();
     return done_testing();
 }
