@@ -13,7 +13,7 @@
 #include "arch/mmu.h"
 #include "mm/space.h"
 
-static struct disk *attended;
+static struct disk *attended, *attended_also;
 
 static void submit(struct backing *b, struct backing_request *q) {
     struct disk *d = (struct disk *)b;
@@ -32,6 +32,7 @@ void disk_make(struct disk *d, uint64_t pages, uint64_t seed) {
 void disk_free(struct disk *d) {
     if (d->n) host_die("%u requests are left at a disk", d->n);
     if (attended == d) attended = NULL;
+    if (attended_also == d) attended_also = NULL;
     free(d->bytes);
 }
 
@@ -63,6 +64,7 @@ void disk_serve_all(struct disk *d) {
 static void others(void) {
     static bool in_pageout;
     if (attended && disk_serve(attended)) return;
+    if (attended_also && disk_serve(attended_also)) return;
     if (in_pageout) host_die("page-out waits, and nothing is on its way");
     in_pageout = true;
     pageout_step();
@@ -71,5 +73,10 @@ static void others(void) {
 
 void disk_attend(struct disk *d) {
     attended = d;
+    attended_also = NULL;
     sync_other_thread = others;
+}
+
+void disk_attend_also(struct disk *d) {
+    attended_also = d;
 }

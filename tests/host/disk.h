@@ -28,3 +28,5 @@ bool disk_serve(struct disk *);
 void disk_serve_all(struct disk *);
 /* From now on who waits lets this disk be served, and page-out run (sync_other_thread). */
 void disk_attend(struct disk *);
+/* And this one beside it, when nothing is to be done at the first. */
+void disk_attend_also(struct disk *);
