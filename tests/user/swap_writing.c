@@ -5,7 +5,7 @@
  * Pages that are being written to swap, and what is done to them before the disk answers: moved, cut, given other rights,
  * forked, locked and written. The disk answers when the test says so; who works is locked and needs it for nothing else.
  *
- * clauses: L1 L9 L17 L18 L22 A8 I1 I4 I8
+ * clauses: L1 L9 L17 L18 L22 A4 A8 I1 I4 I6 I8
  * needs: holdfast
  * mem: 48M
  * swap: 64M
@@ -78,6 +78,7 @@ static void protect(void) {
     is_int(errno_of(mprotect(p, N * PG, PROT_READ)), 0, "L17: mprotect of what is being written");
     is_int((long)resident(p, N), 0, "L22: brings nothing in");
     ok(has(p, N / 2, 4), "half of it is read");
+    ok(audit_clean(), "I6: with no right to write");
     is_int(signal_writing(p), SIGSEGV, "and not written");
     is_int(signal_writing(p + (N - 1) * PG), SIGSEGV, "the other half neither");
     land("read-only");
