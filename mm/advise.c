@@ -153,8 +153,7 @@ int space_advise(struct space *s, vaddr_t addr, uint64_t len, int advice) {
         rw_lock(&s->lock);
         err = advise_locked(s, start, end, advice);
         rw_unlock(&s->lock);
-        if (err > 0) swap_wait();
-    } while (err > 0);
+    } while (err > 0 && !(err = swap_wait()));
     range_unlock(&s->ranges, &hold);
     return err;
 }

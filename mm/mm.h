@@ -207,7 +207,7 @@ struct backing;
  * or there are seven devices), -ENOMEM. */
 int swap_on(struct backing *, int priority);
 /* No more: all that is there comes back. 0; -EINVAL (it is not used); -ENOMEM, and nothing has changed; -EIO (a page cannot
- * be read, and the device stays in use). Slow. */
+ * be read, and the device stays in use); -EINTR (the thread is being killed). Slow. */
 int swap_off(struct backing *);
 
 struct swap_stats {

@@ -316,6 +316,7 @@ static void evict_object_whole(struct object *o, void *arg) {
 
 uint64_t pageout_everything(void) {
     uint64_t gone = 0;
+    int killed = 0;
     struct eviction ev;
     swap_drop_ahead();
     do {
@@ -323,8 +324,8 @@ uint64_t pageout_everything(void) {
         spaces_visit(evict_whole, &ev);
         objects_each(evict_object_whole, &ev);
         gone += ev.written + ev.dropped;
-        while (!swap_idle()) swap_wait();
-    } while (ev.starved);
+        while (!killed && !swap_idle()) killed = swap_wait();
+    } while (ev.starved && !killed);
     return gone + object_reclaim(UINT64_MAX);
 }
 

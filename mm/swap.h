@@ -82,8 +82,8 @@ int swap_read_soon(slot_t);
 /* Let pages go that were read ahead and that nobody has asked for. */
 void swap_drop_ahead(void);
 
-/* Sleeps until some transfer has ended; at once if none is on its way. */
-void swap_wait(void);
+/* Sleeps until some transfer has ended: 0, at once if none is on its way. -EINTR: the thread is being killed. */
+int swap_wait(void);
 bool swap_idle(void);
 uint64_t swap_leaving(void); /* pages that are being written */
 

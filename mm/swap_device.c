@@ -219,7 +219,7 @@ static int read_back(struct swap_device *dev) {
         err = spaces_swap_in(d << SLOT_BITS, SLOT_BITS);
         if (!err) err = objects_swap_in(d << SLOT_BITS, SLOT_BITS);
         swap_drop_ahead();
-        swap_wait();
+        if (!err) err = swap_wait();
         yield_point();
     }
     return err;
@@ -231,8 +231,9 @@ static int turn_off(struct backing *b) {
     spin_lock(&swap_lock);
     dev->closed = true;
     spin_unlock(&swap_lock);
-    while (swap_leaving()) swap_wait(); /* their frames may have outlived their pages, and nobody committed them */
-    int err = set_backing();
+    int err = 0;
+    while (!err && swap_leaving()) err = swap_wait(); /* their frames may have outlived their pages: nobody committed them */
+    if (!err) err = set_backing();
     if (!err) err = read_back(dev);
     spin_lock(&swap_lock);
     struct swap_device gone = *dev;

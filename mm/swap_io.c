@@ -336,9 +336,11 @@ uint64_t swap_leaving(void) {
     return __atomic_load_n(&leaving, __ATOMIC_RELAXED);
 }
 
-void swap_wait(void) {
+int swap_wait(void) {
+    int killed = 0;
     mutex_lock(&waiting);
     uint64_t before = ended;
-    while (ended == before && !swap_idle()) cond_wait(&moved, &waiting);
+    while (ended == before && !swap_idle() && !killed) killed = cond_wait_killable(&moved, &waiting);
     mutex_unlock(&waiting);
+    return killed;
 }

@@ -3,7 +3,8 @@
  * Copyright (c) The Holdfast authors
  *
  * A disk that does not answer: who waits for a page from it can be killed all the same, in a fault, in mlock and in a
- * system call; ends at once (P1), and when the disk answers at last, nothing is left over.
+ * system call; so can who sends more pages there than it takes; ends at once (P1), and when the disk answers at last,
+ * nothing is left over.
  *
  * needs: holdfast
  * swap: 64M
@@ -13,11 +14,19 @@
 #include "tests/user/servers.h"
 
 #define PAGES 32ul
+#define MANY  1024ul /* more than are written at once */
 
-enum { FAULT, LOCK, CALL, WAYS };
+enum { FAULT, LOCK, CALL, ADVICE, WAYS };
+
+static void send_many(void) {
+    char *p = anon(MANY);
+    memset(p, 8, MANY * PG);
+    madvise(p, MANY * PG, MADV_PAGEOUT);
+}
 
 static void use(char *p, int way, int fd) {
     if (way == LOCK) mlock(p, PAGES * PG);
+    else if (way == ADVICE) send_many();
     else if (way == CALL) write(fd, p, PG);
     else *(volatile char *)p = 1;
 }
@@ -56,7 +65,7 @@ static int killed_while_waiting(int way) {
 }
 
 int main(void) {
-    static const char *const name[WAYS] = {"a fault", "mlock", "write"};
+    static const char *const name[WAYS] = {"a fault", "mlock", "write", "MADV_PAGEOUT"};
     needs_holdfast();
     plan(2 + WAYS);
     if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) bail_out("mlockall: %s", strerror(errno));
