@@ -21,6 +21,7 @@
 #include "arch/kmap.h"
 #include "arch/mmu.h"
 #include "kernel/assert.h"
+#include "kernel/pager.h"
 #include "kernel/preempt.h"
 #include "kernel/sync.h"
 #include "mm/mm.h"
@@ -29,6 +30,7 @@ static struct spinlock lock;
 static uint64_t used[KSTACK_MAX / 64] GUARDED_BY(&lock);
 static vaddr_t cached GUARDED_BY(&lock);
 static unsigned ncached GUARDED_BY(&lock);
+static unsigned out GUARDED_BY(&lock); /* stacks that threads have */
 static unsigned leaving; /* how many have left the cache and are not gone yet */
 
 void kstack_init(void) {
@@ -103,13 +105,25 @@ static vaddr_t take_cached_locked(unsigned keep) REQUIRES(&lock) {
     return stack;
 }
 
+/* May the caller have one more? Then it counts. */
+static bool count_locked(void) REQUIRES(&lock) {
+    bool ok = out < (current_is_pager() ? KSTACK_MAX : KSTACK_MAX - KSTACK_PAGERS);
+    out += ok;
+    return ok;
+}
+
 vaddr_t kstack_alloc(void) {
     spin_lock(&lock);
-    vaddr_t stack = take_cached_locked(0);
+    bool ok = count_locked();
+    vaddr_t stack = ok ? take_cached_locked(0) : 0;
     bool mapped = stack;
-    if (!stack) stack = take_slot_locked();
+    if (ok && !stack) stack = take_slot_locked();
     spin_unlock(&lock);
-    return !stack || mapped || map(stack) ? stack : 0;
+    if (!stack || mapped || map(stack)) return stack;
+    spin_lock(&lock);
+    out--;
+    spin_unlock(&lock);
+    return 0;
 }
 
 void kstack_free(vaddr_t stack) {
@@ -118,6 +132,7 @@ void kstack_free(vaddr_t stack) {
     *(vaddr_t *)stack = cached;
     cached = stack;
     ncached++;
+    out--;
     spin_unlock(&lock);
     if (kmap_can_flush()) kstack_trim(1);
 }

@@ -11,10 +11,11 @@
 #define KSTACK_SIZE  (4 * PAGE_SIZE)
 #define KSTACK_STEP  (2 * KSTACK_SIZE) /* as much again lies unmapped below it */
 #define KSTACK_MAX   4096u             /* threads at one time */
+#define KSTACK_PAGERS 16u              /* of them, for who serves swap alone */
 #define KSTACK_CACHE 16u               /* kept mapped for the next thread */
 #define KSTACK_BATCH 8u                /* unmapped at one time */
 
-/* The lowest address of a stack of KSTACK_SIZE bytes; 0: no memory, or KSTACK_MAX are out. Contents unspecified.
+/* The lowest address of a stack of KSTACK_SIZE bytes; 0: no memory, or too many are out. Contents unspecified.
  * Interrupts on, when other CPUs are online. */
 vaddr_t kstack_alloc(void);
 void kstack_free(vaddr_t stack);

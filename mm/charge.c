@@ -6,7 +6,8 @@
  *
  * A space's charge is the number of accessible pages in its locked regions (I3). The system's is the sum.
  * The cap keeps LOCK_RESERVE of RAM, at least LOCK_RESERVE_MIN, for the kernel and for whoever locks nothing:
- * uid 0 is above RLIMIT_MEMLOCK, never above the cap.
+ * uid 0 is above RLIMIT_MEMLOCK, never above the cap. Only who serves swap is: the next server must be locked, though others
+ * have locked all that the last one had.
  *
  * The total is kept among the frames that cannot be evicted (mm/frame.c), and judged together with them.
  *
@@ -15,6 +16,7 @@
 #include <asm/errno.h>
 
 #include "kernel/assert.h"
+#include "kernel/pager.h"
 #include "mm/space.h"
 
 #define LOCK_RESERVE     16  /* one sixteenth of RAM can never be locked */

@@ -7,12 +7,15 @@
  *      total = free + kernel + cache + table + anon + shared                     (I1)
  *      free >= promised - table                                                  (a promised table is always there)
  *      kernel + cache + promised + committed <= total + backing                  (and a committed page has a place)
- *      kernel + promised + locked + pinned + KERNEL_SHARE <= total               (of which some is not fixed)
+ *      kernel + promised + locked + pinned + shares <= total                     (of which some is not fixed)
  *
  * With no swap (backing = 0) the third line says that whatever is committed and not there yet finds a free
  * frame. With swap it finds one once page-out has made room, and the last line says that it can: enough
  * frames can be evicted. To that end page-out keeps free frames above a low mark. Below it, what may be
  * evicted waits; the kernel's own objects still find PAGER_SHARE frames, and below that, who serves swap does.
+ *
+ * Who serves swap is above most of this: in the last two lines PAGER_SHARE pages are for pagers alone, and the kernel's share
+ * of the last is theirs, too. So a server that died can be replaced, whatever others took of what it had.
  *
  * Descriptors stand in one table at the top of RAM, indexed by frame number: 16 bytes for 4096, 0.4 %.
  * The table costs nothing until a chunk of memory is first used (mm/buddy.c).
@@ -39,7 +42,7 @@
 #include "mm/usable.h"
 
 #define KERNEL_SHARE 64  /* one frame in so many is never promised */
-#define PAGER_SHARE  64  /* frames that only those get who serve swap */
+#define PAGER_SHARE  64  /* frames, and pages of the account, that only those get who serve swap */
 #define IN_FLIGHT    32  /* that have lost their page to a copy and wait to be flushed: one a CPU, committed by nobody */
 
 static struct spinlock frame_lock;
@@ -61,16 +64,32 @@ static uint64_t outstanding(void) {
     return promised - count[FRAME_TABLE];
 }
 
-/* Do n more pages fit, beside what is fixed and committed already? share: the kernel's is left alone. */
-static bool fits(uint64_t n, uint64_t share) {
-    uint64_t used = count[FRAME_KERNEL] + count[FRAME_CACHE] + promised + committed + share;
+/* What of the account is not for the caller, but for pagers. */
+static uint64_t kept_for_pagers(void) {
+    return backing && !current_is_pager() ? PAGER_SHARE : 0;
+}
+
+/* What commitments leave alone: to the kernel and to pagers; and pagers, to the kernel. */
+static uint64_t share(void) {
+    return backing && current_is_pager() ? IN_FLIGHT : kernel_reserve + kept_for_pagers();
+}
+
+/* Do n more pages fit, beside what is fixed and committed already, so that `left` are left? */
+static bool fits(uint64_t n, uint64_t left) {
+    uint64_t used = count[FRAME_KERNEL] + count[FRAME_CACHE] + promised + committed + left;
     return used <= total + backing && n <= total + backing - used;
 }
 
-/* May n more be fixed, never to be evicted, so that frames for `share` pages are left to work with? The last line of the
+/* May n more be fixed, never to be evicted, so that frames for `left` pages are left to work with? The last line of the
  * drawing above. */
-static bool leaves_room(uint64_t n, uint64_t share) {
-    return backing == 0 || n + count[FRAME_KERNEL] + promised + to_pin + locked + share <= total;
+static bool leaves_room(uint64_t n, uint64_t left) {
+    return backing == 0 || n + count[FRAME_KERNEL] + promised + to_pin + locked + left <= total;
+}
+
+/* Frames that pages leave alone, and so many quarters of the kernel's share beyond: to the pages that are not locked. What is fixed
+ * on demand leaves four, tables two, and the kernel's own one, so that each finds room where the one before had to stop. */
+static uint64_t to_work_with(uint64_t quarters) {
+    return PAGER_SHARE + kernel_reserve + kernel_reserve * quarters / 4;
 }
 
 /* ---- boot ---- */
@@ -144,9 +163,9 @@ static bool may_take(enum frame_state state, uint64_t n) {
     if (is_committed(state) && has_collected()) keep -= kernel_reserve; /* the kernel's own came out of that meanwhile */
     if (count[FRAME_FREE] < n + keep) return false;
     if (state == FRAME_TABLE || is_committed(state)) return true;
-    if (state == FRAME_KERNEL && !current_is_pager() && !leaves_room(n, PAGER_SHARE + kernel_reserve / 2)) return false;
+    if (state == FRAME_KERNEL && !current_is_pager() && !leaves_room(n, to_work_with(1))) return false;
     uint64_t in_flight = committed < IN_FLIGHT ? committed : IN_FLIGHT;
-    return fits(n, state == FRAME_CACHE ? kernel_reserve : in_flight);
+    return fits(n, kept_for_pagers() + (state == FRAME_CACHE ? kernel_reserve : in_flight));
 }
 
 /* frame_lock held; it may be taken. NO_PFN: no block of that order is free. */
@@ -192,7 +211,7 @@ int frame_alloc_clean(pfn_t *pfn) {
     if (inject(INJECT_FRAME)) return -ENOMEM;
     bool waits = must_wait();
     spin_lock(&frame_lock);
-    int err = !fits(1, kernel_reserve) ? -ENOMEM : waits || !may_take(FRAME_CACHE, 1) ? -ESTALL : 0;
+    int err = !fits(1, kernel_reserve + kept_for_pagers()) ? -ENOMEM : waits || !may_take(FRAME_CACHE, 1) ? -ESTALL : 0;
     if (!err) *pfn = give_locked(FRAME_CACHE, 0);
     spin_unlock(&frame_lock);
     if (!err) MACHINE_FRAME_GIVEN(*pfn, 0);
@@ -290,7 +309,7 @@ int frame_commit(uint64_t n) {
     if (n == 0) return 0;
     if (inject(INJECT_RESERVE)) return -ENOMEM;
     spin_lock(&frame_lock);
-    bool ok = fits(n, kernel_reserve);
+    bool ok = fits(n, share());
     if (ok) committed += n;
     spin_unlock(&frame_lock);
     return ok ? 0 : -ENOMEM;
@@ -307,7 +326,7 @@ int frame_promise(uint64_t n) {
     if (n == 0) return 0;
     if (inject(INJECT_RESERVE)) return -ENOMEM;
     spin_lock(&frame_lock);
-    int err = fits(n, kernel_reserve) && leaves_room(n, kernel_reserve) ? 0 : -ENOMEM;
+    int err = fits(n, share()) && leaves_room(n, current_is_pager() ? 0 : to_work_with(2)) ? 0 : -ENOMEM;
     uint64_t keep = outstanding() + (current_is_pager() ? 0 : PAGER_SHARE + collected_by_others());
     if (!err && backing && (n + keep > count[FRAME_FREE] || must_wait())) err = -ESTALL;
     if (!err) promised += n;
@@ -332,7 +351,7 @@ int frame_set_backing(uint64_t pages) {
     spin_lock(&frame_lock);
     uint64_t before = backing;
     backing = pages;
-    bool ok = pages >= before || fits(0, kernel_reserve);
+    bool ok = pages >= before || fits(0, share());
     if (!ok) backing = before;
     spin_unlock(&frame_lock);
     return ok ? 0 : -ENOMEM;
@@ -346,7 +365,8 @@ void frame_lose_backing(uint64_t n) {
 
 int frame_fix_locked(uint64_t n, uint64_t cap) {
     spin_lock(&frame_lock);
-    int err = locked > cap || n > cap - locked ? -ENOMEM : leaves_room(n, 2 * kernel_reserve) ? 0 : -EAGAIN;
+    bool serves = backing && current_is_pager(), over = locked > cap || n > cap - locked;
+    int err = over && !serves ? -ENOMEM : leaves_room(n, serves ? 0 : to_work_with(4)) ? 0 : -EAGAIN;
     if (!err) locked += n;
     spin_unlock(&frame_lock);
     return err;
@@ -368,7 +388,7 @@ uint64_t frame_locked(void) {
 
 int frame_fix_pins(uint64_t n) {
     spin_lock(&frame_lock);
-    bool ok = current_is_pager() || leaves_room(n, PAGER_SHARE + kernel_reserve / 2);
+    bool ok = current_is_pager() || leaves_room(n, to_work_with(1));
     if (ok) to_pin += n;
     spin_unlock(&frame_lock);
     return ok ? 0 : -ENOMEM;
@@ -414,7 +434,7 @@ bool frame_collect_end(void) NOT_ANALYSED {
 
 bool frame_possible(uint64_t n) {
     spin_lock(&frame_lock);
-    bool ok = backing && leaves_room(n, PAGER_SHARE);
+    bool ok = backing && leaves_room(n, to_work_with(0));
     spin_unlock(&frame_lock);
     return ok;
 }
@@ -437,7 +457,7 @@ void frame_get_stats(struct frame_stats *s) {
     s->promised = promised + committed;
     s->promised_tables = promised;
     s->backing = backing;
-    s->share = kernel_reserve;
+    s->share = kernel_reserve + (backing ? PAGER_SHARE : 0);
     s->given = count[FRAME_TABLE] + count[FRAME_ANON] + count[FRAME_SHARED];
     s->pins = pins;
     spin_unlock(&frame_lock);

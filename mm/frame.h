@@ -119,7 +119,8 @@ int frame_set_backing(uint64_t pages);
 /* So many pages of it turned out to be bad. What was committed stays so; more is not until it fits again. */
 void frame_lose_backing(uint64_t n);
 /*
- * What cannot be evicted must leave frames to work with, if there is swap. n more locked pages: 0, -ENOMEM above the cap, -EAGAIN
+ * What cannot be evicted must leave frames to work with, if there is swap. n more locked pages: 0, -ENOMEM above the cap (which
+ * does not bind those who serve swap), -EAGAIN
  * when too little would be left. n pins, before they are made: 0 or -ENOMEM. Each is taken back when they are gone.
  */
 int frame_fix_locked(uint64_t n, uint64_t cap);
@@ -148,7 +149,7 @@ struct frame_stats {
     uint64_t promised, given;        /* committed and promised; anonymous, shared and table frames */
     uint64_t promised_tables;        /* the second part of it */
     uint64_t backing;                /* pages that swap can hold */
-    uint64_t share;                  /* frames that the kernel keeps from what is promised and committed */
+    uint64_t share;                  /* pages that are kept from what is promised and committed */
     uint64_t pins;
 };
 void frame_get_stats(struct frame_stats *);
