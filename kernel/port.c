@@ -113,12 +113,14 @@ static _Noreturn void end_lost(void *arg) {
     }
 }
 
-/* Gone for good. Its requests move to `late`, for whoever has let go of the lock. */
+/* Gone for good: whoever sleeps or polls is to hear of it. Its requests move to `late`, for whoever has let go of the lock. */
 static void give_up_locked(struct port *p, struct backing_queue *late) REQUIRES(&p->q.lock) {
     p->gone = true;
     p->out = 0;
     STAILQ_CONCAT(late, &p->sent);
     STAILQ_CONCAT(late, &p->waiting);
+    waitq_wake_all(&p->q);
+    poll_notify();
 }
 
 static void submit(struct backing *b, struct backing_request *rq) {

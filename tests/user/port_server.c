@@ -149,13 +149,40 @@ static void many_at_once(void) {
     is_int((long)knob("debug.port.requests"), 0, "none is left");
 }
 
+/* Children: one waits for requests as a second server thread would, one keeps the device and waits for its end. */
+static pid_t second_thread(void) {
+    pid_t pid = fork();
+    while (pid == 0 && port_serve(server_.fd, NULL, 0, -1) >= 0) continue;
+    if (pid == 0) _exit(errno);
+    return pid;
+}
+
+static pid_t keeper(void) {
+    pid_t pid = fork();
+    if (pid > 0) return pid;
+    struct pollfd p = {.fd = (lock_whole(), (int)port_open(NAME, 0)), .events = 0};
+    _exit(p.fd >= 0 && poll(&p, 1, -1) == 1 ? p.revents : 1);
+}
+
+static int status_after(pid_t pid) {
+    int status = -1;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 static void device_gone(void) {
+    pid_t reader = second_thread(), keeps = keeper();
+    await_state(reader, "S");
+    await_state(keeps, "S");
     struct client *a = client_start(DEV, false, 512, 0, 0), *b = client_start(DEV, false, 512, 512, 0);
+    while (unseen_requests() < 2) sched_yield(); /* the other thread may have been told */
     unsigned id = next_request().id;
     next_request();
     is_int(answer(id, ENODEV), ENODEV, "a server may say that its device is gone, and hears it");
     is_int(client_result(a), -ENODEV, "who asked is told");
     is_int(client_result(b), -ENODEV, "and whoever else waits");
+    is_int(status_after(reader), ENODEV, "another thread that serves the port is");
+    is_int(status_after(keeps), POLLHUP, "and who polls it to hear of that");
     is_int(errno_of(port_serve(server_.fd, NULL, 0, -1)), ENODEV, "the server has nothing more to do");
     is_int(errno_of(open(DEV, O_RDONLY)), ENXIO, "the name leads nowhere");
     serve_no_more();
