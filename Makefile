@@ -58,7 +58,7 @@ COLD := $(addprefix boot/,loader main memmap multiboot2 pvh) \
     $(addprefix arch/x86_64/,acpi clock cpu features fpu kmap lapic paging pci pic serial sigframe smp) \
     $(addprefix kernel/,aio_cancel aio_process args block clone console cpio cred deliver device elf exception exec exec_stack \
         exit fdtable file futex_exit futex_pi futex_requeue init initrd inject itimer knobs knobs_debug kstack ksym ktimer limits log memfd \
-        node_file panic path pci pci_file pipe place poll port proc_maps proc_memory proc_pid process procfs ptimer race random shutdown \
+        node_file panic path pci pci_file pipe place poll port_file proc_maps proc_memory proc_pid process procfs ptimer race random shutdown \
         signal sigqueue smp swap_calls sys_fd sys_misc sys_rw sys_sched sys_signal sys_sigwait sysctl trace tree usage wait) \
     $(addprefix mm/,advise audit census pageout pin protect remap stack swap_device swapin) libc/core/format
 # Undefined behaviour: all kinds but signed overflow, which -fwrapv defines.

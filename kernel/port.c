@@ -51,12 +51,12 @@ static void ring_write(const struct server *s, size_t at, const void *from, size
 }
 
 static void put_locked(struct port *p, const struct backing_request *rq) REQUIRES(&p->q.lock) {
-    struct port_request r = {
-        .id = rq->id, .write = rq->write, .sector = rq->offset / BACKING_SECTOR, .segments = rq->segments,
-    };
+    struct port_request r; /* as far as there are segments: the rest of the slot is left as it is */
+    size_t unused = (PORT_SEGMENTS - rq->segments) * sizeof r.segment[0];
+    r.id = rq->id, r.write = rq->write, r.sector = rq->offset / BACKING_SECTOR, r.segments = rq->segments, r.pad = 0;
     for (unsigned i = 0; i < rq->segments; i++)
         r.segment[i] = (struct port_segment){.addr = rq->segment[i].addr, .len = rq->segment[i].len};
-    ring_write(p->server, offsetof(struct port_ring, slot) + p->head % PORT_SLOTS * sizeof r, &r, sizeof r);
+    ring_write(p->server, offsetof(struct port_ring, slot) + p->head % PORT_SLOTS * sizeof r, &r, sizeof r - unused);
     p->head++;
     __atomic_store_n((uint32_t *)frame_addr(p->server->frame[0]), p->head, __ATOMIC_RELEASE);
 }
@@ -177,7 +177,7 @@ int port_answer(const struct server *s, const struct port_answer *a, size_t n) {
     else if (good) take_marked_locked(p, &ended);
     fill_locked(p);
     waitq_unlock(&p->q, saved);
-    if (good && vanished && s->device) pci_still(pci_of_file(s->device)); /* out of order, it may be alive, and has their frames */
+    if (good && vanished && s->device) pci_still(s->device); /* out of order, it may be alive, and has their frames */
     lose(&late);
     while ((rq = STAILQ_FIRST(&ended))) {
         STAILQ_REMOVE_HEAD(&ended, link);
@@ -191,7 +191,7 @@ int port_answer(const struct server *s, const struct port_answer *a, size_t n) {
 /* Has something come that its server has not been told of? */
 static bool news_locked(const struct server *s) {
     const struct port *p = s->port;
-    return p->head != p->seen || p->gone || (s->device && pci_interrupts(pci_of_file(s->device)) != s->heard);
+    return p->head != p->seen || p->gone || (s->device && pci_interrupts(s->device) != s->heard);
 }
 
 long port_wait(struct server *s, int timeout_ms) {
@@ -201,7 +201,7 @@ long port_wait(struct server *s, int timeout_ms) {
     uint64_t saved = waitq_lock(&p->q);
     while (!news_locked(s) && !cut_short) cut_short = waitq_sleep(&p->q, deadline, true);
     p->seen = p->head;
-    if (s->device) s->heard = pci_interrupts(pci_of_file(s->device));
+    if (s->device) s->heard = pci_interrupts(s->device);
     long result = p->gone ? -ENODEV : (long)p->head;
     waitq_unlock(&p->q, saved);
     return result;

@@ -52,16 +52,17 @@ static void server_free(struct server *s) {
     for (unsigned i = 0; s->object && i < PORT_RING_SIZE / PAGE_SIZE; i++)
         if (s->frame[i] != NO_PFN) frame_unpin(s->frame[i]);
     if (s->object) object_drop(s->object);
-    if (s->device) file_drop(s->device);
+    if (s->file) file_drop(s->file);
     heap_free(s);
 }
 
 /* It does nothing any more, unless somebody else has its file. */
 static void still_device(struct server *s) {
     if (!s->device) return;
-    pci_listen(pci_of_file(s->device), NULL);
-    file_drop(s->device);
+    pci_listen(s->device, NULL);
+    file_drop(s->file);
     s->device = NULL;
+    s->file = NULL;
 }
 
 /* A name that nobody has used or keeps is free again. */
@@ -155,7 +156,7 @@ static int enter(struct port *p, struct server *s, uint64_t bytes) REQUIRES(&por
     if (p->gone) p->backing.size = p->node.size = 0;
     if (bytes && p->backing.size && p->backing.size != bytes) return -EINVAL;
     int err = bytes ? link_node(p) : 0;
-    if (!err && s->device) err = pci_listen(pci_of_file(s->device), &p->q);
+    if (!err && s->device) err = pci_listen(s->device, &p->q);
     if (err) return err;
     s->port = p;
     if (bytes) p->backing.size = p->node.size = bytes;
@@ -194,10 +195,11 @@ static int join(const char *name, struct server *s, uint64_t bytes) {
 /* What its device is: 0, -EBADF or -EINVAL. */
 static int find_device(struct server *s, int fd) {
     if (fd < 0) return 0;
-    s->device = files_get(current_process()->files, fd);
-    if (!s->device) return -EBADF;
-    if (!s->object || !pci_of_file(s->device)) return -EINVAL;
-    s->heard = pci_interrupts(pci_of_file(s->device));
+    s->file = files_get(current_process()->files, fd);
+    if (!s->file) return -EBADF;
+    s->device = pci_of_file(s->file);
+    if (!s->object || !s->device) return -EINVAL;
+    s->heard = pci_interrupts(s->device);
     return 0;
 }
 

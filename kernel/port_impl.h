@@ -11,7 +11,8 @@
 /* What an open port leads to: a server's with its ring, or a keeper's without. */
 struct server {
     struct port *port;
-    struct file *device;          /* of /dev/pci; NULL: none */
+    struct file *file;            /* of its device; NULL: none */
+    struct pci_function *device;  /* what the file leads to */
     uint32_t heard;               /* of its interrupts: told to the server */
     struct object *object;        /* the ring; NULL: a keeper */
     pfn_t frame[PORT_RING_SIZE / PAGE_SIZE]; /* of it, pinned */

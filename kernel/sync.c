@@ -299,7 +299,7 @@ void rw_unlock_shared(struct rwlock *l) {
     lockdep_release(l->name, LOCK_SLEEP);
     spin_lock(&l->guard);
     ASSERT(l->readers > 0);
-    if (--l->readers == 0) rw_pass_locked(l);
+    if (--l->readers == 0 && l->waiters.head) rw_pass_locked(l);
     spin_unlock(&l->guard);
 }
 
@@ -374,7 +374,7 @@ void cond_signal(struct cond *c) {
 
 void cond_broadcast(struct cond *c) {
     spin_lock(&c->guard);
-    while (sched_wake_first(&c->waiters)) {}
+    waitlist_wake_all(&c->waiters);
     spin_unlock(&c->guard);
 }
 
@@ -404,6 +404,18 @@ void lock_may_wait(const char *name) {
 
 /* ---- wait queues ---- */
 
+int waitlist_sleep(struct waitlist *list, struct spinlock *l, bool killable) {
+    struct thread *t = current();
+    t->kill_only = killable;
+    int error = sched_sleep(list, l, NO_DEADLINE, killable && !t->ending);
+    t->kill_only = false;
+    return error;
+}
+
+void waitlist_wake_all(struct waitlist *list) {
+    while (list->head) sched_wake_first(list);
+}
+
 void waitq_init(struct waitq *q, const char *name) {
     *q = (struct waitq){0};
     spin_init(&q->lock, name);
@@ -426,5 +438,5 @@ void waitq_wake_one(struct waitq *q) {
 }
 
 void waitq_wake_all(struct waitq *q) {
-    while (sched_wake_first(&q->waiters)) {}
+    waitlist_wake_all(&q->waiters);
 }

@@ -10,6 +10,7 @@
  *              may be overtaken once). The owner inherits its priority meanwhile (kernel/pi.h).
  *   rwlock     sleeping, shared or exclusive; writers do not starve. A writer inherits like a mutex's owner.
  *   cond       a condition to sleep on, its predicate guarded by a mutex.
+ *   waitlist   the same, guarded by a spinlock, which the waker holds as well.
  *
  * All are initialised at run time, and named, so that a panic or the lock-order checker can say which.
  * A thread may not sleep (mutex, rwlock, cond) while it holds a spinlock: asserted. Kernels made with DEBUG=1 check
@@ -29,7 +30,7 @@
 
 struct thread;
 
-/* A list of sleeping threads. Private to the implementations. */
+/* A list of sleeping threads, guarded by a spinlock. All zeroes: empty. What is in it is private to the implementations. */
 struct waitlist {
     struct thread *head, *tail;
 };
@@ -98,6 +99,14 @@ int cond_wait_until(struct cond *, struct mutex *m, uint64_t deadline_ns, bool i
 int cond_wait_killable(struct cond *, struct mutex *m) REQUIRES(m);
 void cond_signal(struct cond *);
 void cond_broadcast(struct cond *);
+
+/*
+ * Lock held, and no other spinlock; it is released while asleep. Check the predicate again. Killable: -EINTR when the thread
+ * is being killed, unless it is on its way out already. Who sets off what wakes it may do so under the lock: nothing runs in
+ * between, so that a more urgent thread is switched to once and not before the sleeper sleeps.
+ */
+int waitlist_sleep(struct waitlist *, struct spinlock *l, bool killable) REQUIRES(l);
+void waitlist_wake_all(struct waitlist *); /* lock held */
 
 /* For clang, which does not see that another function took it (on a condition, or by another name); asserted too. */
 static inline void spin_assert(const struct spinlock *l) ASSERTS(l) {

@@ -13,8 +13,7 @@
  * order: who needs one before another waits for it. A device that loses its server keeps its requests for the
  * next one; one that is gone for good ends them in -ENODEV, then and from then on.
  *
- * LOCKING  submit takes a mutex ("port") and a spinlock inside: call it with mutexes held that come before those, and
- *          no spinlock.
+ * LOCKING  submit takes spinlocks, from "port" on: it may be called with any lock held that comes before.
  */
 #pragma once
 
@@ -50,6 +49,6 @@ STAILQ_HEAD(backing_queue, backing_request);
 
 /* One device. */
 struct backing {
-    void (*submit)(struct backing *, struct backing_request *); /* never fails, never allocates; no spinlock held */
+    void (*submit)(struct backing *, struct backing_request *); /* never fails, allocates or sleeps */
     uint64_t size;                                              /* bytes, multiple of 512; constant */
 };

@@ -32,7 +32,6 @@
 #include "arch/pmap.h"
 #include "kernel/assert.h"
 #include "kernel/race.h"
-#include "kernel/trace.h"
 #include "libc/core/string.h"
 #include "mm/space.h"
 #include "mm/swap.h"
@@ -338,7 +337,6 @@ static int fault_once(struct space *s, vaddr_t va, int access, struct stall *st)
 int space_fault(struct space *s, vaddr_t va, int access) {
     struct stall st = {0};
     int err;
-    trace(TRACE_FAULT, va, (uint64_t)access);
     if (va < USER_MIN || va >= USER_MAX) return -EFAULT;
     do {
         rw_lock_shared(&s->lock);

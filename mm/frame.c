@@ -151,17 +151,26 @@ static uint64_t free_for_pages(void) {
     return count[FRAME_FREE] > keep ? count[FRAME_FREE] - keep : 0;
 }
 
+/* So much is free that nobody need ask whose it is. */
+static bool plenty(uint64_t n) {
+    return count[FRAME_FREE] >= n + outstanding() + PAGER_SHARE + kernel_reserve + collected;
+}
+
 /* Less is free than before: is it time for page-out? frame_wanted looks again. */
 static void watch(void) {
-    if (backing && free_for_pages() < kernel_reserve) __atomic_store_n(&frame_low, true, __ATOMIC_RELAXED);
+    if (backing && !plenty(kernel_reserve)) __atomic_store_n(&frame_low, true, __ATOMIC_RELAXED);
+}
+
+static bool may_take_little(enum frame_state state, uint64_t n) {
+    uint64_t keep = kept_from(state);
+    if (is_committed(state) && has_collected()) keep -= kernel_reserve; /* the kernel's own came out of that meanwhile */
+    return count[FRAME_FREE] >= n + keep;
 }
 
 /* What nobody committed must leave room for what was. Copies of files, which may go at any time, leave the kernel its share.
  * The kernel's own stay for good: with swap they might push out all else, and then who touches a page finds no frame. */
 static bool may_take(enum frame_state state, uint64_t n) {
-    uint64_t keep = kept_from(state);
-    if (is_committed(state) && has_collected()) keep -= kernel_reserve; /* the kernel's own came out of that meanwhile */
-    if (count[FRAME_FREE] < n + keep) return false;
+    if (!plenty(n) && !may_take_little(state, n)) return false;
     if (state == FRAME_TABLE || is_committed(state)) return true;
     if (state == FRAME_KERNEL && !current_is_pager() && !leaves_room(n, to_work_with(1))) return false;
     uint64_t in_flight = committed < IN_FLIGHT ? committed : IN_FLIGHT;
@@ -264,24 +273,30 @@ void frame_hold(pfn_t pfn) {
     ASSERT(before != 0 && before != UINT32_MAX);
 }
 
+/* One reference less. True: it was the last. */
+static inline bool let_go(pfn_t pfn) {
+    uint32_t before = __atomic_fetch_sub(&frame_table[pfn].refs, 1, __ATOMIC_ACQ_REL);
+    ASSERT(before != 0);
+    if (before == 2 && frame_table[pfn].slot) swap_reap(pfn); /* what is left may be swap's own reference */
+    return before == 1;
+}
+
+static void give_back(const pfn_t *pfn, unsigned n) {
+    for (unsigned i = 0; i < n; i++) retire(pfn[i]);
+    spin_lock(&frame_lock);
+    for (unsigned i = 0; i < n; i++) put_locked(pfn[i]);
+    spin_unlock(&frame_lock);
+}
+
 void frame_drop(pfn_t pfn) {
-    frame_drop_batch(&pfn, 1);
+    if (let_go(pfn)) give_back(&pfn, 1);
 }
 
 void frame_drop_batch(pfn_t *pfn, unsigned n) {
     unsigned gone = 0;
-    for (unsigned i = 0; i < n; i++) {
-        uint32_t before = __atomic_fetch_sub(&frame_table[pfn[i]].refs, 1, __ATOMIC_ACQ_REL);
-        ASSERT(before != 0);
-        if (before == 2 && frame_table[pfn[i]].slot) swap_reap(pfn[i]); /* what is left may be swap's own reference */
-        if (before > 1) continue;
-        retire(pfn[i]);
-        pfn[gone++] = pfn[i];
-    }
-    if (gone == 0) return;
-    spin_lock(&frame_lock);
-    for (unsigned i = 0; i < gone; i++) put_locked(pfn[i]);
-    spin_unlock(&frame_lock);
+    for (unsigned i = 0; i < n; i++)
+        if (let_go(pfn[i])) pfn[gone++] = pfn[i];
+    if (gone) give_back(pfn, gone);
 }
 
 bool frame_is_sole(pfn_t pfn) {
@@ -380,10 +395,7 @@ void frame_unfix_locked(uint64_t n) {
 }
 
 uint64_t frame_locked(void) {
-    spin_lock(&frame_lock);
-    uint64_t n = locked;
-    spin_unlock(&frame_lock);
-    return n;
+    return __atomic_load_n(&locked, __ATOMIC_RELAXED);
 }
 
 int frame_fix_pins(uint64_t n) {

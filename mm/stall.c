@@ -31,32 +31,31 @@ static void let_go(struct stall *st) {
     st->held = 0;
 }
 
-int stall_ask(struct stall *st) {
+/* For a page of swap it sleeps if it may, in the hold of the lock under which it asks; for frames never. */
+static int ask(struct stall *st, bool sleeps) {
     int err = 0;
     if (!st->frames && !st->slot) return 0;
     race_point(RACE_STALL);
     if (st->slot) let_go(st); /* a frame that was read is kept for as long as another is waited for: a copy takes both */
     do {
         if (st->frames) err = memory_ask(st);
-        if (!err && st->slot) err = swap_ask(st);
+        if (!err && st->slot) err = swap_ask(st, sleeps);
     } while (err == -ESTALL); /* no frame to read it into */
-    if (err != -EINPROGRESS) st->slot = 0;
+    if (err != -EINPROGRESS && err != -EINTR) st->slot = 0;
     return err;
 }
 
-/* Until what was asked for may be there: 0, or -EINTR. */
-static int sleep_for(struct stall *st) {
-    return st->frames ? memory_sleep(st) : swap_sleep(st);
+int stall_ask(struct stall *st) {
+    return ask(st, false);
 }
 
 bool stalled(int *err, struct stall *st) {
     if (*err != -ESTALL) return false;
     ASSERT(st->frames || st->slot); /* or the caller comes again at once, and for ever */
-    while ((*err = stall_ask(st)) == -EINPROGRESS) {
-        if (!sleep_for(st)) continue;
+    while ((*err = ask(st, true)) == -EINPROGRESS && (*err = memory_sleep(st)) == 0) {}
+    if (*err == -EINTR) { /* it is being killed */
         stall_end(st);
         *err = -ENOMEM;
-        break;
     }
     return *err == 0;
 }

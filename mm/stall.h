@@ -33,7 +33,7 @@ struct stall {
     pfn_t held;      /* what it was read into, pinned; 0: none */
     bool waited;     /* for a device: a major fault */
     bool queued;     /* among those who wait for frames */
-    uint64_t since;  /* what had happened when it was asked for: rounds of page-out in vain, or the ends of transfers */
+    uint64_t since;  /* rounds of page-out that had been in vain when they were asked for */
     bool collects;   /* in: what it waits for is kept for it until the stall's end, for who wants many frames at once */
 };
 

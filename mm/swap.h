@@ -69,10 +69,8 @@ unsigned swap_write_end(struct swap_write *);
 /* ---- coming in ---- */
 
 /* Have the stall's slot's page read, and neighbours ahead of their time: 0 it is there and held in the stall (or need not be:
- * look again); -EINPROGRESS; -ESTALL, for a frame. */
-int swap_ask(struct stall *);
-/* Until a transfer has ended since then: 0, or -EINTR, the thread is being killed. Sleeps. */
-int swap_sleep(const struct stall *);
+ * look again); -ESTALL, for a frame; and if it may not sleep for it, -EINPROGRESS, else -EINTR when the thread is being killed. */
+int swap_ask(struct stall *, bool sleeps);
 /* Whoever asked for this slot's page does not wait for it any more. A read that is on its way goes on: its frame is swap's. */
 void swap_forget(slot_t);
 /* Like swap_ask, for nobody; its page is as one read ahead: how many pages are on their way for it now, 0 if it need

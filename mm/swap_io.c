@@ -14,7 +14,8 @@
  * ahead is learnt: a page more for each that was asked for and for each fault that goes on where another ended, a page less
  * for each that was not: a program that jumps about soon brings in what it touches and nothing else.
  *
- * LOCKING  swap_lock for the pool, the ring and slots; `waiting` (a mutex) with `moved` for who sleeps until a transfer ends.
+ * LOCKING  swap_lock for the pool, the ring, slots, and those who sleep until a transfer ends. A reading request is submitted
+ *          under it, by who goes to sleep for it then.
  */
 #include <asm/errno.h>
 
@@ -45,13 +46,11 @@ static slot_t ahead[AHEAD_MOST];
 static unsigned ahead_at;
 static unsigned window; /* pages that a fault reads ahead: 0 to AHEAD - 1 */
 static slot_t expected[STREAMS]; /* what comes after what was read lately */
-static struct mutex waiting;
-static struct cond moved;
-static uint64_t ended; /* waiting: transfers, since boot */
+static struct waitlist readers; /* until something has been read, or a request is free */
+static struct waitlist others;  /* until any transfer ends */
 
 void swap_io_init(void) {
-    mutex_init(&waiting, "swap event");
-    cond_init(&moved, "swap moved");
+    readers = others = (struct waitlist){0};
     free_ios = NULL;
     nfree = IOS;
     leaving = 0;
@@ -81,11 +80,11 @@ static void io_put(struct swap_write *io) {
     nfree++;
 }
 
-static void tell(void) {
-    mutex_lock(&waiting);
-    ended++;
-    cond_broadcast(&moved);
-    mutex_unlock(&waiting);
+/* A transfer that is over, or comes to nothing. */
+static void io_end(struct swap_write *io, bool write) {
+    if (!write || nfree == 0) waitlist_wake_all(&readers);
+    waitlist_wake_all(&others);
+    io_put(io);
     stall_event();
 }
 
@@ -107,17 +106,19 @@ static void done(struct backing_request *req) {
     }
     if (err) swap_count.errors += n;
     if (write) leaving -= n;
-    io_put(io);
+    io_end(io, write);
     spin_unlock(&swap_lock);
     if (err) log_line("swap: page %u of device %u and %u after it: %s failed (error %d)", page_of(first),
                       first >> SLOT_BITS, n - 1, write ? "writing" : "reading", -err);
-    tell();
 }
 
 static void submit(struct swap_write *io, bool write) {
     struct backing *b = device_of(io->first)->backing;
-    io->req = (struct backing_request){.write = write, .offset = (uint64_t)page_of(io->first) << PAGE_SHIFT,
-                                       .segments = io->n, .done = done, .arg = io};
+    io->req.write = write;
+    io->req.offset = (uint64_t)page_of(io->first) << PAGE_SHIFT;
+    io->req.segments = io->n;
+    io->req.done = done;
+    io->req.arg = io;
     for (unsigned i = 0; i < io->n; i++)
         io->req.segment[i] = (struct backing_segment){(paddr_t)io->pfn[i] << PAGE_SHIFT, PAGE_SIZE};
     b->submit(b, &io->req);
@@ -159,10 +160,9 @@ unsigned swap_write_end(struct swap_write *io) {
     for (unsigned i = io->room; i-- > n;) slot_release(io->first + i);
     swap_count.written += n;
     leaving += n;
-    if (n == 0) io_put(io);
+    if (n == 0) io_end(io, true);
     spin_unlock(&swap_lock);
     if (n) submit(io, true);
-    else tell(); /* who waits for the last to end */
     return n;
 }
 
@@ -239,7 +239,7 @@ static void add_ahead(struct swap_write *io) {
 
 /* One attempt: 0 the page is there and held, or nobody wants it any more; -EINPROGRESS it is on its way, or will be when a
  * request is free; -ESTALL no frame is, which is noted. */
-static int start(slot_t s, struct stall *st, struct swap_write **out) {
+static int start(slot_t s, struct stall *st) {
     struct slot *slot = slot_at(s);
     slot->flags &= ~(unsigned)SLOT_LATE;
     if (slot->flags & SLOT_AHEAD) swap_ahead_used(s); /* and page-out does not let go what is waited for */
@@ -262,29 +262,22 @@ static int start(slot_t s, struct stall *st, struct swap_write **out) {
     add(io, s, pfn);
     add_ahead(io);
     follow(io);
-    *out = io;
+    submit(io, false);
     return -EINPROGRESS;
 }
 
-int swap_ask(struct stall *st) {
-    struct swap_write *io = NULL;
-    mutex_lock(&waiting);
-    st->since = ended;
-    mutex_unlock(&waiting);
+int swap_ask(struct stall *st, bool sleeps) {
+    int state;
     spin_lock(&swap_lock);
-    int state = slot_exists(st->slot) ? start(st->slot, st, &io) : 0;
+    while ((state = slot_exists(st->slot) ? start(st->slot, st) : 0) == -EINPROGRESS) {
+        st->waited = true;
+        if (!sleeps) break;
+        if (waitlist_sleep(&readers, &swap_lock, true) == 0) continue;
+        state = -EINTR;
+        break;
+    }
     spin_unlock(&swap_lock);
-    if (io) submit(io, false);
-    if (state == -EINPROGRESS) st->waited = true;
     return state;
-}
-
-int swap_sleep(const struct stall *st) {
-    int killed = 0;
-    mutex_lock(&waiting);
-    while (ended == st->since && !killed) killed = cond_wait_killable(&moved, &waiting);
-    mutex_unlock(&waiting);
-    return killed;
 }
 
 void swap_forget(slot_t s) {
@@ -337,10 +330,8 @@ uint64_t swap_leaving(void) {
 }
 
 int swap_wait(void) {
-    int killed = 0;
-    mutex_lock(&waiting);
-    uint64_t before = ended;
-    while (ended == before && !swap_idle() && !killed) killed = cond_wait_killable(&moved, &waiting);
-    mutex_unlock(&waiting);
+    spin_lock(&swap_lock);
+    int killed = swap_idle() ? 0 : waitlist_sleep(&others, &swap_lock, true);
+    spin_unlock(&swap_lock);
     return killed;
 }

@@ -17,7 +17,6 @@ static struct disk *attended, *attended_also;
 
 static void submit(struct backing *b, struct backing_request *q) {
     struct disk *d = (struct disk *)b;
-    might_sleep();
     if (d->n == 64) host_die("more than 64 requests at a disk");
     if (q->segments == 0 || q->segments > BACKING_SEGMENTS) host_die("a request of %u segments", q->segments);
     if (q->offset % PAGE_SIZE || q->offset + q->segments * PAGE_SIZE > b->size) host_die("a request at %lu", q->offset);

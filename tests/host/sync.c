@@ -253,6 +253,23 @@ int cond_wait_killable(struct cond *c, struct mutex *m) {
     return 0;
 }
 
+int waitlist_sleep(struct waitlist *list, struct spinlock *l, bool killable) {
+    (void)list;
+    (void)killable;
+    if (!spin_held(l)) host_die("a sleep without its lock \"%s\"", l->name);
+    sync_waits++;
+    spin_unlock(l);
+    might_sleep();
+    if (!sync_other_thread) host_die("deadlock: sleeps under \"%s\", and there is no other thread", l->name);
+    let_others_run();
+    spin_lock(l);
+    return 0;
+}
+
+void waitlist_wake_all(struct waitlist *list) {
+    (void)list;
+}
+
 void cond_signal(struct cond *c) {
     if (!c->name) host_die("cond_signal on a condition that is not initialised");
 }
