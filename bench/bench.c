@@ -15,6 +15,8 @@
  */
 #include <aio.h>
 #include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -111,6 +113,51 @@ static void unlock_all_unmap(size_t size) {
     unmap(size);
 }
 
+/* ---- a second thread, which answers ---- */
+
+#define TURNS 16ul /* there and back, in a measurement */
+
+static pthread_t other;
+static volatile int turn; /* 0: ours, 1: the other's, 2: it is to end */
+
+static void *yields(void *arg) {
+    while (turn != 2) syscall(SYS_sched_yield);
+    return arg;
+}
+
+static void pass(int to) {
+    turn = to;
+    syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    while (turn == to && to != 2) syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, to, NULL, NULL, 0);
+}
+
+static void *answers(void *arg) {
+    while (turn == 0) syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+    while (turn != 2) pass(0);
+    return arg;
+}
+
+/* It has run once when this returns, and waits for us. */
+static void with_yielder(size_t size) {
+    (void)size;
+    turn = 0;
+    must(pthread_create(&other, NULL, yields, NULL) == 0, "pthread_create");
+    syscall(SYS_sched_yield);
+}
+
+static void with_answerer(size_t size) {
+    (void)size;
+    turn = 0;
+    must(pthread_create(&other, NULL, answers, NULL) == 0, "pthread_create");
+    syscall(SYS_sched_yield);
+}
+
+static void end_other(size_t size) {
+    (void)size;
+    pass(2);
+    pthread_join(other, NULL);
+}
+
 /* ---- measured ---- */
 
 static void null_call(size_t size) {
@@ -126,6 +173,16 @@ static void unknown_call(size_t size) {
 static void yield(size_t size) {
     (void)size;
     syscall(SYS_sched_yield);
+}
+
+static void yield_turns(size_t size) {
+    (void)size;
+    for (unsigned long i = 0; i < TURNS; i++) syscall(SYS_sched_yield);
+}
+
+static void futex_turns(size_t size) {
+    (void)size;
+    for (unsigned long i = 0; i < TURNS; i++) pass(1);
 }
 
 static void map_unmap(size_t size) {
@@ -198,6 +255,8 @@ static const struct row rows[] = {
     ROW_CALL("null call (getpid)", 0, nothing, null_call, nothing),
     ROW_CALL("unknown call (ENOSYS)", 0, nothing, unknown_call, nothing),
     ROW_CALL("sched_yield alone", 0, nothing, yield, nothing),
+    {"sched_yield to a thread that yields", 0, TURNS, "there and back", with_yielder, yield_turns, end_other},
+    {"futex wake, and wait for the answer", 0, TURNS, "there and back", with_answerer, futex_turns, end_other},
     ROW_CALL("mmap + munmap, untouched, 4 KiB", PAGE, nothing, map_unmap, nothing),
     ROW_CALL("mmap + munmap, untouched, 1 MiB", MIB, nothing, map_unmap, nothing),
     ROW_PAGE("first write, 64 MiB", 64 * MIB, map, touch, unmap),

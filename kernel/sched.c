@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) The Holdfast authors
  *
- * Run queues and switching. See kernel/sched.h for the idea of sleeping, kernel/runqueue.h for the picture.
+ * Switching, sleeping, waking. See kernel/sched.h for the idea of sleeping, kernel/runqueue.h for the picture.
  *
  * A switch happens with the queue's lock held and is finished by the thread that it leads to: the lock
  * passes from one to the other with the CPU (xv6's idea). So nobody can wake a thread, and nobody can
@@ -11,9 +11,9 @@
  * Time-shared threads take turns by slices. There is no tick while nobody waits: the first thread that
  * becomes ready beside a running one starts the slice timer, and it stops when the queue is empty.
  *
- * Each CPU has a queue of its own. A thread belongs to one queue (thread.cpu) and changes it only while it is
- * MOVING, which is nobody's state but that of whoever moves it: a waker, or the thread that followed it on
- * its CPU. Which CPU suits a thread is kernel/place.c's business.
+ * Each CPU has a queue of its own (kernel/runqueue.c). Which CPU suits a thread is kernel/place.c's business; where
+ * it asks to be told of a change, that is done here: when a CPU has switched to something less important than before,
+ * and when a thread gives way without having been done.
  *
  * LOCKING     runqueue.lock (S), interrupts off; a leaf.
  * INVARIANTS  a switch is made with preempt_off exactly 1 (the queue's lock); the idle thread is on no queue;
@@ -34,103 +34,24 @@
 #include "kernel/trap.h"
 #include "mm/mm.h"
 
-struct runqueue runqueues[MAX_CPUS];
-uint64_t idle_cpus;
+/* ---- switching ---- */
 
-void sched_init_cpu(void) {
-    struct runqueue *rq = runqueue_this();
-    spin_init(&rq->lock, "run queue");
-    rq->cpu = cpu_this();
-    timer_init(rq);
-}
-
-/* ---- the levels ---- */
-
-/* A thread that was preempted has not had its turn: it goes on before its equals (POSIX, SCHED_FIFO). */
-static void push_first_locked(struct runqueue *rq, struct thread *t) REQUIRES(&rq->lock) {
-    struct level *l = &rq->level[t->priority];
-    t->state = THREAD_READY;
-    t->run_next = l->head;
-    l->head = t;
-    if (!l->tail) l->tail = t;
-    rq->occupied[t->priority / 64] |= 1ul << (t->priority % 64);
-    rq->ready++;
-}
-
-void runqueue_push_locked(struct runqueue *rq, struct thread *t) {
-    struct level *l = &rq->level[t->priority];
-    t->state = THREAD_READY;
-    t->run_next = NULL;
-    if (l->tail) {
-        l->tail->run_next = t;
-    } else {
-        l->head = t;
-        rq->occupied[t->priority / 64] |= 1ul << (t->priority % 64);
-    }
-    l->tail = t;
-    rq->ready++;
-}
-
-int runqueue_highest(const struct runqueue *rq) {
-    uint64_t high = __atomic_load_n(&rq->occupied[1], __ATOMIC_RELAXED); /* once: another CPU's may change meanwhile */
-    uint64_t low = __atomic_load_n(&rq->occupied[0], __ATOMIC_RELAXED);
-    return high ? 127 - __builtin_clzl(high) : low ? 63 - __builtin_clzl(low) : -1;
-}
-
-void runqueue_take_locked(struct runqueue *rq, struct thread *t) {
-    struct level *l = &rq->level[t->priority];
-    struct thread *before = NULL;
-    for (struct thread *o = l->head; o != t; o = o->run_next) before = o;
-    if (before) before->run_next = t->run_next;
-    else l->head = t->run_next;
-    if (l->tail == t) l->tail = before;
-    if (!l->head) rq->occupied[t->priority / 64] &= ~(1ul << (t->priority % 64));
-    rq->ready--;
-}
-
-/* The best thread for this CPU, from here or, if another queue has a better one, from there. NULL: idle. */
+/* The best thread of this queue. NULL: none. */
 static struct thread *pick_locked(struct runqueue *rq) REQUIRES(&rq->lock) {
     int level = runqueue_highest(rq);
-    struct thread *t = cpu_count() > 1 ? place_pull_locked(rq, level) : NULL;
-    if (t || level < 0) return t;
-    t = rq->level[level].head;
-    runqueue_take_locked(rq, t);
-    return t;
+    return level < 0 ? NULL : runqueue_pop_locked(rq, (unsigned)level);
 }
 
-/* Interrupts are off, so this CPU looks at resched again before anything else; another one has to be told. */
-static void notice(struct runqueue *rq) REQUIRES(&rq->lock) {
-    rq->cpu->resched = true;
-    if (rq->cpu != cpu_this()) ipi_reschedule(rq->cpu->id);
+/*
+ * Others can see what this CPU runs now. If that is less than before, somebody may wait for it elsewhere (an idle CPU looks
+ * before it halts). And if prev is not done, does it wait for its turn here? It goes when its registers are stored.
+ */
+static void part_locked(struct runqueue *rq, struct thread *prev, int before) REQUIRES(&rq->lock) {
+    if (rq->running < before && rq->running >= 0) rq->lowered = true;
+    if (prev->state == THREAD_MOVING) rq->leaving = runqueue_send_locked(prev, place_choose(prev));
+    else if (prev->state == THREAD_READY) rq->leaving = runqueue_leave_locked(rq, prev);
+    if (prev->state == THREAD_READY && prev->priority == PRIORITY_OTHER) timer_slice_locked(rq);
 }
-
-void runqueue_ready_locked(struct runqueue *rq, struct thread *t) {
-    const struct thread *running = rq->cpu->thread;
-    runqueue_push_locked(rq, t);
-    if (running == rq->cpu->idle || t->priority > running->priority) notice(rq);
-    else if (rq->cpu == cpu_this()) timer_slice_locked(rq);
-    else if (rq->tick == NO_DEADLINE) ipi_reschedule(rq->cpu->id); /* its own clock has to be armed there */
-}
-
-struct runqueue *runqueue_lock_of(struct thread *t, uint64_t *saved) NOT_ANALYSED {
-    for (;;) {
-        struct runqueue *rq = &runqueues[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
-        *saved = spin_lock_irq(&rq->lock);
-        if (rq == &runqueues[t->cpu]) return rq;
-        spin_unlock_irq(&rq->lock, *saved);
-    }
-}
-
-/* t is MOVING and ours alone: to the queue of the CPU that suits it best now. */
-static void place(struct thread *t) {
-    struct runqueue *rq = &runqueues[place_choose(t)];
-    uint64_t saved = spin_lock_irq(&rq->lock);
-    t->cpu = rq->cpu->id;
-    runqueue_ready_locked(rq, t);
-    spin_unlock_irq(&rq->lock, saved);
-}
-
-/* ---- switching ---- */
 
 /* Give the CPU to the next thread. The caller's state says what becomes of it; it is back when this returns. */
 static void switch_locked(struct runqueue *rq) RELEASE(&rq->lock) NOT_ANALYSED {
@@ -141,33 +62,52 @@ static void switch_locked(struct runqueue *rq) RELEASE(&rq->lock) NOT_ANALYSED {
     cpu->resched = false;
     next->state = THREAD_RUNNING;
     if (next == prev) return;
-    if (next == cpu->idle) __atomic_or_fetch(&idle_cpus, 1ul << cpu->id, __ATOMIC_RELAXED);
-    else if (prev == cpu->idle) __atomic_and_fetch(&idle_cpus, ~(1ul << cpu->id), __ATOMIC_RELAXED);
+    if (prev == cpu->idle) place_busy(cpu->id);
+    int before = rq->running;
+    __atomic_store_n(&rq->running, next == cpu->idle ? -1 : next->priority, __ATOMIC_RELAXED);
     uint64_t now = clock_now();
     prev->runtime += now - prev->since;
     next->since = now;
+    if (cpu_count() > 1) part_locked(rq, prev, before);
     trace(TRACE_SWITCH, (uint64_t)prev->tid, (uint64_t)next->tid);
     space_load(next->space);
     cpu->thread = next;
     context_switch(&prev->context, &next->context);
 }
 
+/* Fetch who waits elsewhere and outranks what this CPU does. Interrupts are off. */
+static bool pull(int above) {
+    struct thread *t = place_pull(cpu_this()->id, above);
+    if (t) runqueue_arrive(t);
+    return t;
+}
+
 /* Release the queue on the far side of a switch, which may be another CPU's than on the near one. Bury who died there,
- * send on who leaves. */
+ * send on who leaves, and fetch who has been waiting elsewhere for a CPU that does no more than this one. */
 static void finish_switch(uint64_t saved) NOT_ANALYSED {
     struct runqueue *rq = runqueue_this();
     struct thread *dead = rq->dead, *leaving = rq->leaving;
+    int running = rq->lowered ? rq->running : PRIORITY_MAX;
     rq->dead = rq->leaving = NULL;
+    rq->lowered = false;
     spin_unlock(&rq->lock);
-    if (__builtin_expect(leaving != NULL, 0)) place(leaving);
+    if (__builtin_expect(leaving != NULL, 0)) runqueue_arrive(leaving);
+    if (__builtin_expect(running < PRIORITY_MAX, 0)) pull(running);
     if (__builtin_expect(dead != NULL, 0)) thread_reclaim(dead);
     irq_restore(saved);
     yield_point(); /* what came due while interrupts were off */
 }
 
+bool sched_idle(void) {
+    place_idle(cpu_this()->id);
+    while (!cpu_resched() && pull(-1)) {}
+    return cpu_resched();
+}
+
 void sched_begin(void) {
     finish_switch(0);
     irq_enable();
+    yield_point();
 }
 
 /* The caller lets others run: its equals too if it yields or its slice is over. Or it goes to another CPU, if it may not
@@ -178,16 +118,14 @@ static void give_way(bool yields) {
     spin_lock(&rq->lock);
     struct thread *t = current();
     t->switches[1]++;
-    bool stays = t->affinity & 1ul << rq->cpu->id;
     if (t == cpu_this()->idle) {
         /* it is on no queue */
-    } else if (!stays) {
+    } else if (!place_may_run(t, rq->cpu->id)) {
         t->state = THREAD_MOVING;
-        rq->leaving = t;
     } else if (yields || rq->slice_over) {
         runqueue_push_locked(rq, t);
     } else {
-        push_first_locked(rq, t);
+        runqueue_push_first_locked(rq, t); /* it has not had its turn (POSIX, SCHED_FIFO) */
     }
     rq->slice_over = false;
     switch_locked(rq);
@@ -206,16 +144,18 @@ void sched_preempt(void) {
     if (due) give_way(false);
 }
 
-/* Interrupts are off and stay off: the way out of the interrupt puts the flag back. */
+/*
+ * Interrupts are off and stay off: the way out of the interrupt puts the flag back. So whatever becomes due here during a
+ * switch is seen by the loop alone; and each turn may be on another CPU.
+ */
 void sched_irq_exit(void) {
-    struct cpu *cpu = cpu_this();
-    struct runqueue *rq = &runqueues[cpu->id];
+    struct runqueue *rq = runqueue_this();
     if (__atomic_load_n(&rq->ready, __ATOMIC_RELAXED) && rq->tick == NO_DEADLINE) { /* another CPU put a thread here */
         spin_lock(&rq->lock);
         timer_slice_locked(rq);
         spin_unlock(&rq->lock);
     }
-    if (cpu_resched() && cpu->preempt_off == 0 && cpu->irq_depth == 0) give_way(false);
+    while (cpu_resched() && cpu_may_sleep()) give_way(false);
 }
 
 void yield_point(void) {
@@ -284,17 +224,16 @@ int sched_sleep(struct waitlist *list, struct spinlock *guard, uint64_t deadline
 /* From SLEEPING to a queue. One that was not asleep any more is left alone. */
 static void wake_if(struct thread *t, bool interrupted) {
     uint64_t saved;
+    struct thread *moving = NULL;
     struct runqueue *rq = runqueue_lock_of(t, &saved);
     spin_assert(&rq->lock);
-    bool asleep = t->state == THREAD_SLEEPING && (!interrupted || (t->interruptible && interrupts(t)));
-    if (asleep && t->deadline != NO_DEADLINE) timer_remove_locked(rq, t);
-    bool here = place_stays(rq, t);
-    if (asleep && here) runqueue_ready_locked(rq, t);
-    else if (asleep) t->state = THREAD_MOVING;
-    /* A signal for one that runs elsewhere: it is to come by the kernel. */
-    if (interrupted && t->state == THREAD_RUNNING && rq->cpu != cpu_this()) ipi_reschedule(rq->cpu->id);
-    spin_unlock_irq(&rq->lock, saved);
-    if (asleep && !here) place(t);
+    if (t->state == THREAD_SLEEPING && (!interrupted || (t->interruptible && interrupts(t)))) {
+        if (t->deadline != NO_DEADLINE) timer_remove_locked(rq, t);
+        moving = runqueue_place_locked(rq, t);
+    } else if (interrupted && t->state == THREAD_RUNNING && rq->cpu != cpu_this()) {
+        ipi_reschedule(rq->cpu->id); /* it runs elsewhere: it is to come by the kernel */
+    }
+    runqueue_release(rq, saved, moving);
 }
 
 void sched_wake(struct thread *t) {
@@ -329,39 +268,59 @@ int sched_sleep_until(uint64_t deadline) {
 
 /* ---- urgency and place ---- */
 
+/* The running thread of some CPU is worth another level. Who was about to follow it may now have to wait. */
+static struct thread *set_running_locked(struct runqueue *rq, struct thread *t, int priority) REQUIRES(&rq->lock) {
+    const struct thread *was = runqueue_due_locked(rq);
+    bool lowered = priority < t->priority;
+    __atomic_store_n(&t->priority, priority, __ATOMIC_RELAXED);
+    __atomic_store_n(&rq->running, priority, __ATOMIC_RELAXED);
+    if (lowered && cpu_count() > 1 && place_outranked(rq->cpu->id, priority)) rq->lowered = true;
+    struct thread *now = runqueue_due_locked(rq);
+    if ((now && !was) || rq->lowered) runqueue_notice_locked(rq);
+    return was && !now ? runqueue_leave_locked(rq, (struct thread *)was) : NULL;
+}
+
 void sched_set_priority(struct thread *t, int priority) {
     uint64_t saved;
+    struct thread *moving = NULL;
     struct runqueue *rq = runqueue_lock_of(t, &saved);
     spin_assert(&rq->lock);
-    bool ready = t->state == THREAD_READY;
-    if (ready) runqueue_take_locked(rq, t);
-    t->priority = priority;
-    if (ready) runqueue_ready_locked(rq, t);
-    else if (t->state == THREAD_RUNNING && runqueue_highest(rq) > priority) notice(rq);
-    spin_unlock_irq(&rq->lock, saved);
+    if (t->state == THREAD_RUNNING) {
+        moving = set_running_locked(rq, t, priority);
+    } else {
+        bool ready = t->state == THREAD_READY;
+        if (ready) runqueue_take_locked(rq, t);
+        __atomic_store_n(&t->priority, priority, __ATOMIC_RELAXED);
+        if (ready) moving = runqueue_ready_locked(rq, t);
+    }
+    runqueue_release(rq, saved, moving);
 }
 
 void sched_set_affinity(struct thread *t, uint64_t mask) {
     uint64_t saved;
+    struct thread *moving = NULL;
     struct runqueue *rq = runqueue_lock_of(t, &saved);
     spin_assert(&rq->lock);
     t->affinity = mask;
-    bool wrong = !(mask & 1ul << t->cpu), move = wrong && t->state == THREAD_READY;
-    if (move) {
+    bool wrong = !place_may_run(t, t->cpu);
+    if (t->state == THREAD_READY && wrong) {
         runqueue_take_locked(rq, t);
-        t->state = THREAD_MOVING;
-    } else if (wrong && t->state == THREAD_RUNNING) {
-        notice(rq); /* it goes when it gives way */
+        moving = runqueue_send_locked(t, place_choose(t));
+    } else if (t->state == THREAD_READY && t != runqueue_due_locked(rq)) {
+        moving = runqueue_leave_locked(rq, t); /* perhaps it may now, where it could not */
+    } else if (t->state == THREAD_RUNNING && wrong) {
+        runqueue_notice_locked(rq); /* it goes when it gives way */
     }
-    spin_unlock_irq(&rq->lock, saved);
-    if (move) place(t);
+    runqueue_release(rq, saved, moving);
 }
 
 /* ---- coming and going ---- */
 
 void sched_start(struct thread *t) {
-    t->state = THREAD_MOVING;
-    place(t);
+    uint64_t saved;
+    struct runqueue *rq = runqueue_lock_of(t, &saved);
+    spin_assert(&rq->lock);
+    runqueue_release(rq, saved, runqueue_place_locked(rq, t));
 }
 
 _Noreturn void sched_exit(void) {
@@ -396,8 +355,8 @@ uint64_t sched_runtime(const struct thread *t) {
 unsigned sched_running(void) {
     unsigned n = 0;
     for (unsigned i = 0; i < cpu_count(); i++) {
-        const struct cpu *cpu = runqueues[i].cpu;
-        if (cpu) n += runqueues[i].ready + (cpu->thread != cpu->idle);
+        const struct runqueue *rq = &runqueues[i];
+        n += __atomic_load_n(&rq->ready, __ATOMIC_RELAXED) + (__atomic_load_n(&rq->running, __ATOMIC_RELAXED) >= 0);
     }
     return n;
 }

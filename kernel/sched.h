@@ -53,6 +53,8 @@ void sched_start(struct thread *);
 void sched_begin(void);
 /* The running thread never runs again; its memory goes to thread_reclaim when another thread runs. Preemption is off (once). */
 _Noreturn void sched_exit(void);
+/* For the idle thread, interrupts off: say that nothing is to be done here, then look around once more. True: something is. */
+bool sched_idle(void);
 /* Let others of the same level run. */
 void sched_yield(void);
 

@@ -33,7 +33,7 @@ void kernel_ap_discard(struct cpu *c) {
 
 _Noreturn void kernel_ap_main(void) {
     sched_init_cpu();
-    __atomic_or_fetch(&idle_cpus, 1ul << cpu_this()->id, __ATOMIC_RELAXED); /* it has not switched to idle, it starts there */
+    runqueue_this()->running = -1; /* it has not switched to idle, it starts there */
     cpu_this()->preempt_off = 0;
     irq_enable();
     thread_idle();

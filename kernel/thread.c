@@ -54,7 +54,7 @@ _Noreturn void thread_idle(void) {
     for (;;) {
         kstack_trim(1);
         irq_disable();
-        if (cpu_resched()) {
+        if (sched_idle()) {
             irq_enable();
             yield_point();
         } else {
@@ -103,6 +103,7 @@ static struct thread *thread_alloc(const char *name, int tid) {
     t->tid = tid;
     t->deadline = NO_DEADLINE;
     t->affinity = ALL_CPUS;
+    t->cpu = cpu_this()->id;
     t->state = THREAD_SLEEPING;
     t->context.stack_top = t->stack + KSTACK_SIZE;
     __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);

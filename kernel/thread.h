@@ -8,6 +8,8 @@
  *        ^  <----    |                     (RUNNING), a waitlist or nothing (SLEEPING); the timer tree
  *        |           v                     holds those that sleep with a deadline.
  *        +------- SLEEPING
+ *        |
+ *      MOVING      on its way to a queue (thread.cpu), in the hands of whoever makes it ready there
  *
  * A kernel thread has no process; it ends when its function returns. A user thread belongs to a process
  * and runs in that process's space; its trap frame stands at the top of its kernel stack.
@@ -34,7 +36,6 @@ struct process;
 struct sigpending;
 struct space;
 
-/* MOVING: between two queues, in the hands of whoever moves it. */
 enum thread_state { THREAD_READY, THREAD_RUNNING, THREAD_SLEEPING, THREAD_MOVING, THREAD_DEAD };
 
 #define ALL_CPUS UINT64_MAX
@@ -49,7 +50,7 @@ struct thread {
     int priority;                   /* S: what it runs at: its own, or what it inherits */
     int base_priority;              /* pi_lock: its own */
     int policy;                     /* S: SCHED_* of linux/sched.h */
-    unsigned cpu;                   /* S: whose queue it belongs to; changes only while MOVING */
+    unsigned cpu;                   /* S: whose queue it belongs to, and so whose lock S is; changes as MOVING begins */
     uint64_t affinity;              /* S: CPUs that it may run on, bit = id */
     bool timed_out;                 /* S: the deadline woke it */
     bool interruptible;             /* S: sleeping, and a signal may wake it */

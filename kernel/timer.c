@@ -50,12 +50,19 @@ void timer_slice_locked(struct runqueue *rq) {
     arm_locked(rq, rq->tick);
 }
 
-static void wake_due_locked(struct runqueue *rq, uint64_t now) REQUIRES(&rq->lock) {
+/* Whom to send on when the lock is let go: linked by run_next, as they are on no queue. */
+static void add(struct thread **moving, struct thread *t) {
+    if (!t) return;
+    t->run_next = *moving;
+    *moving = t;
+}
+
+static void wake_due_locked(struct runqueue *rq, uint64_t now, struct thread **moving) REQUIRES(&rq->lock) {
     struct thread *t;
     while ((t = RB_MIN(timer_tree, &rq->timers)) && t->deadline <= now) {
         RB_REMOVE(timer_tree, &rq->timers, t);
         t->timed_out = true;
-        runqueue_ready_locked(rq, t);
+        add(moving, runqueue_place_locked(rq, t));
     }
 }
 
@@ -65,24 +72,43 @@ static bool turn_over(const struct runqueue *rq, const struct thread *running) {
 }
 
 /* A slice is over: the next one's turn, unless the running thread has only just been given the CPU. */
-static void end_slice_locked(struct runqueue *rq, uint64_t now) REQUIRES(&rq->lock) {
+static void end_slice_locked(struct runqueue *rq, uint64_t now, struct thread **moving) REQUIRES(&rq->lock) {
     const struct thread *running = cpu_this()->thread;
     rq->tick = NO_DEADLINE;
-    if (cpu_count() > 1) place_balance_locked(rq);
+    if (cpu_count() > 1 && rq->running > PRIORITY_OTHER) add(moving, place_evade_locked(rq));
     if (!rq->ready) return;
     if (now - running->since >= SLICE_NS / 2 && turn_over(rq, running)) cpu_this()->resched = rq->slice_over = true;
     rq->tick = now + SLICE_NS;
 }
 
+static void arm_next_locked(struct runqueue *rq) REQUIRES(&rq->lock) {
+    const struct thread *first = RB_MIN(timer_tree, &rq->timers);
+    if (first) arm_locked(rq, first->deadline);
+    if (rq->tick != NO_DEADLINE) arm_locked(rq, rq->tick);
+}
+
+/* They become ready on other CPUs, and if a slice is over, a thread of a longer queue here. */
+static void move(struct runqueue *rq, struct thread *moving, bool balance) {
+    struct thread *next, *more = balance ? place_balance(rq->cpu->id) : NULL;
+    for (struct thread *t = moving; t; t = next) {
+        next = t->run_next;
+        runqueue_arrive(t);
+    }
+    if (more) runqueue_arrive(more);
+}
+
 void clock_expired(void) {
     struct runqueue *rq = runqueue_this();
+    struct thread *moving = NULL;
     uint64_t saved = spin_lock_irq(&rq->lock);
     uint64_t now = clock_now();
     rq->armed = NO_DEADLINE;
-    wake_due_locked(rq, now);
-    if (rq->tick <= now) end_slice_locked(rq, now);
-    struct thread *first = RB_MIN(timer_tree, &rq->timers);
-    if (first) arm_locked(rq, first->deadline);
-    if (rq->tick != NO_DEADLINE) arm_locked(rq, rq->tick);
-    spin_unlock_irq(&rq->lock, saved);
+    wake_due_locked(rq, now, &moving);
+    bool over = rq->tick <= now;
+    if (over) end_slice_locked(rq, now, &moving);
+    arm_next_locked(rq);
+    bool balance = over && cpu_count() > 1 && rq->running <= PRIORITY_OTHER;
+    spin_unlock(&rq->lock);
+    move(rq, moving, balance);
+    irq_restore(saved);
 }
