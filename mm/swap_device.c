@@ -219,10 +219,18 @@ static int read_back(struct swap_device *dev) {
         err = spaces_swap_in(d << SLOT_BITS, SLOT_BITS);
         if (!err) err = objects_swap_in(d << SLOT_BITS, SLOT_BITS);
         swap_drop_ahead();
-        if (!err) err = swap_wait();
+        if (!err && __atomic_load_n(&dev->transfers, __ATOMIC_RELAXED)) err = swap_wait(); /* but not for others alone */
         yield_point();
     }
     return err;
+}
+
+/* Are pages being written to it? What other devices have on their way is not waited for. */
+static bool is_leaving(const struct swap_device *dev) {
+    spin_lock(&swap_lock);
+    bool is = dev->leaving;
+    spin_unlock(&swap_lock);
+    return is;
 }
 
 static int turn_off(struct backing *b) {
@@ -232,7 +240,7 @@ static int turn_off(struct backing *b) {
     dev->closed = true;
     spin_unlock(&swap_lock);
     int err = 0;
-    while (!err && swap_leaving()) err = swap_wait(); /* their frames may have outlived their pages: nobody committed them */
+    while (!err && is_leaving(dev)) err = swap_wait(); /* their frames may have outlived their pages: nobody committed them */
     if (!err) err = set_backing();
     if (!err) err = read_back(dev);
     spin_lock(&swap_lock);

@@ -41,6 +41,8 @@ struct swap_device {
     bool closed;             /* going off, or gone: no slot is given out */
     uint32_t pages;          /* of the device, its page 0 among them */
     uint32_t used, bad;      /* bad ones that are not in use */
+    uint32_t transfers;      /* atomic: that have not ended */
+    uint32_t leaving;        /* pages that are being written */
     uint32_t spoilt;         /* all that are bad: they hold nothing for anybody else */
     uint32_t hand;           /* where the next run is looked for */
     struct slot **leaf;

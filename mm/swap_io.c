@@ -105,7 +105,8 @@ static void done(struct backing_request *req) {
         if (err || write || late || !slot->refs) slot_settle(s); /* what was read waits for whoever asked */
     }
     if (err) swap_count.errors += n;
-    if (write) leaving -= n;
+    if (write) leaving -= n, device_of(first)->leaving -= n;
+    __atomic_fetch_sub(&device_of(first)->transfers, 1, __ATOMIC_RELAXED);
     io_end(io, write);
     spin_unlock(&swap_lock);
     if (err) log_line("swap: page %u of device %u and %u after it: %s failed (error %d)", page_of(first),
@@ -113,7 +114,9 @@ static void done(struct backing_request *req) {
 }
 
 static void submit(struct swap_write *io, bool write) {
-    struct backing *b = device_of(io->first)->backing;
+    struct swap_device *dev = device_of(io->first);
+    struct backing *b = dev->backing;
+    __atomic_fetch_add(&dev->transfers, 1, __ATOMIC_RELAXED);
     io->req.write = write;
     io->req.offset = (uint64_t)page_of(io->first) << PAGE_SHIFT;
     io->req.segments = io->n;
@@ -160,6 +163,7 @@ unsigned swap_write_end(struct swap_write *io) {
     for (unsigned i = io->room; i-- > n;) slot_release(io->first + i);
     swap_count.written += n;
     leaving += n;
+    device_of(io->first)->leaving += n;
     if (n == 0) io_end(io, true);
     spin_unlock(&swap_lock);
     if (n) submit(io, true);
