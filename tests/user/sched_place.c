@@ -3,8 +3,8 @@
  * Copyright (c) The Holdfast authors
  *
  * Who runs where, on four CPUs: spinning threads use all of them, nobody waits beside an idle CPU, the n most urgent
- * real-time threads run on n CPUs, whatever changes meanwhile, and a thread is moved in whichever state it is. The one that looks has
- * CPU 3 to itself; the others are on CPUs 0 to 2.
+ * real-time threads run on n CPUs, whatever changes meanwhile, and a thread is moved in whichever state it is. The one that looks
+ * has CPU 3 to itself; the others are on CPUs 0 to 2.
  *
  * That a thread runs is seen by its count; that it does not, by the counts of those that do.
  *
