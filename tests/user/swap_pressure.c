@@ -5,12 +5,13 @@
  * Locks where memory is short: what can be locked is, by sending others out; where it ends is EAGAIN or ENOMEM, and changes
  * nothing; MCL_FUTURE means the same. And swap turned off, and on two devices of different priority.
  *
- * clauses: L1 L4 L10 L24 A1 A3 A6 B2 I2 I7
+ * clauses: L1 L4 L10 L24 A1 A3 A6 X2 B2 I2 I7
  * needs: holdfast
  * mem: 24M
  * disks: 32M 32M
  * timeout: 150
  */
+#include "tests/user/aio_support.h"
 #include "tests/user/disks.h"
 #include "tests/user/swaps.h"
 
@@ -41,6 +42,35 @@ static void lock_much(void *unused) {
     _exit(resident(p, n) == n ? 0 : 5);
 }
 
+static void hog(volatile int *full) {
+    char *p = anon(2 * ram / 3);
+    put(p, 2 * ram / 3, 3);
+    *full = 1;
+    for (;;) pause();
+}
+
+/* All of a process, which is away, while another has what there is of memory. */
+static void lock_all(void *unused) {
+    (void)unused;
+    size_t n = ram / 3;
+    volatile int *full = shared(PG);
+    char *p = anon(n);
+    put(p, n, 2);
+    madvise(p, n * PG, MADV_DONTFORK);
+    evict_all();
+    pid_t pid = fork();
+    if (pid == 0) hog(full);
+    while (!*full) sched_yield();
+    if (resident(p, n) != 0) _exit(1);
+    if (mlockall(MCL_CURRENT) != 0) _exit(2);
+    if (resident(p, n) != n) _exit(3);
+    if (faults_writing(p, n) != 0) _exit(4);
+    for (size_t i = 0; i < n; i++) p[i * PG]--;
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    _exit(has(p, n, 2) ? 0 : 5);
+}
+
 /* All that the cap allows, which the kernel's own frames are no part of: EAGAIN, and all or nothing. */
 static void lock_too_much(void *unused) {
     (void)unused;
@@ -50,6 +80,9 @@ static void lock_too_much(void *unused) {
     int e = errno_of(mlock(p, n * PG));
     if (e != EAGAIN) _exit(10 + e);
     if (vmlck() != before || strspn(lock_map(p, 512), ".") != 512) _exit(1);
+    e = lock_by_request(p, n * PG);
+    if (e != EAGAIN) _exit(50 + e);
+    if (vmlck() != before || strspn(lock_map(p, 512), ".") != 512) _exit(5);
     e = errno_of(mlockall(MCL_CURRENT));
     if (e != EAGAIN && e != ENOMEM) _exit(100 + e);
     if (vmlck() != before) _exit(2);
@@ -97,7 +130,9 @@ static void locks(void) {
     fill_memory();
     is_int(as_root(lock_much, NULL), 0, "L1 A1: half of RAM is locked while all of it is in use");
     check_filler("half is locked");
-    is_int(as_root(lock_too_much, NULL), 0, "L10 L4 A3: more than there is to be had is EAGAIN, and locks nothing");
+    is_int(as_root(lock_all, NULL), 0, "A1: all of a process that is away, while another is as large as memory");
+    check_filler("mlockall");
+    is_int(as_root(lock_too_much, NULL), 0, "L10 L4 A3 X2: more than there is to be had is EAGAIN, and locks nothing");
     check_filler("too much");
     is_int(as_root(over_the_cap, NULL), 0, "L10 B2: over the cap is ENOMEM");
     set_knob("vm.max_user_wired", cap);
