@@ -264,7 +264,7 @@ static volatile long sleep_ns;
 static volatile int sleeper_priority;
 
 static void sleep_for_a_time(void *arg) {
-    const struct timespec t = {0, sleep_ns};
+    const struct timespec t = {sleep_ns / 1000000000, sleep_ns % 1000000000};
     (void)arg;
     set_mask(0, ON(0));
     set_priority(0, sleeper_priority);
@@ -278,7 +278,7 @@ static void sleep_for_a_time(void *arg) {
 static void timed(int priority, void (*change)(int tid, void *), void (*undo)(void *), void *arg) {
     struct raw_thread t;
     sleeper_priority = priority;
-    for (sleep_ns = 5000000; sleep_ns < 900000000; sleep_ns *= 2) {
+    for (sleep_ns = 5000000; sleep_ns < 40000000000; sleep_ns *= 2) {
         stage = 0;
         raw_begin(&t, sleep_for_a_time, NULL);
         while (!stage) __builtin_ia32_pause();
@@ -289,13 +289,18 @@ static void timed(int priority, void (*change)(int tid, void *), void (*undo)(vo
         undo(arg);
         if (in_time) return;
     }
-    bail_out("the machine is too slow for a sleep of half a second");
+    bail_out("the machine is too slow for a sleep of half a minute");
+}
+
+/* The sleeper may have ended by now. */
+static void move_sleeper(int tid, uint64_t mask) {
+    long err = raw(SYS_sched_setaffinity, tid, sizeof mask, &mask);
+    if (err != 0 && err != -ESRCH) abort();
 }
 
 static void move_it(int tid, void *arg) {
     (void)arg;
-    await_state(tid, "SRZ"); /* if it is not asleep yet, it is moved before */
-    set_mask(tid, ON(1));
+    move_sleeper(tid, ON(1)); /* if it is not asleep yet, it is moved before */
 }
 
 static void nothing(void *arg) {
@@ -304,7 +309,7 @@ static void nothing(void *arg) {
 
 static void occupy(int tid, void *arg) {
     struct spinner *s = arg;
-    set_mask(tid, ON(0) | ON(1)); /* where another, lesser one is at work */
+    move_sleeper(tid, ON(0) | ON(1)); /* where another, lesser one is at work */
     begin(&s[0], 60, ON(0));
     begin(&s[1], OTHER, ON(1));
     await_advance(&s[0]);
