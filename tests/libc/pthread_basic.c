@@ -111,7 +111,8 @@ static void *join_it(void *thread) {
 }
 
 static void identity(void) {
-    pthread_t t, self = 0, me = pthread_self();
+    static pthread_t self; /* the last thread may write to it when this has returned */
+    pthread_t t, me = pthread_self();
     void *result;
 
     pthread_create(&t, NULL, say_self, &self);
