@@ -210,8 +210,10 @@ _Noreturn void pageout_run(void) {
     }
 }
 
+/* Not for a pager: what it has just brought, some of it ahead of its time, would go before those it serves have looked. They
+ * wake page-out as they go on. */
 void pageout_wake(void) {
-    if (__atomic_load_n(&kicked, __ATOMIC_RELAXED)) return; /* it comes */
+    if (current_is_pager() || __atomic_load_n(&kicked, __ATOMIC_RELAXED)) return; /* it comes */
     if (frame_wanted() <= __atomic_load_n(&hopeless, __ATOMIC_RELAXED)) return;
     mutex_lock(&work);
     __atomic_store_n(&kicked, true, __ATOMIC_RELAXED);
