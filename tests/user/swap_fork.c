@@ -85,16 +85,32 @@ static void many_tables(void) {
     munmap(p, n * 512 * PG);
 }
 
+/* Another that has memory locked and forks: each has to wait for its turn to collect frames. */
+static void rival(void) {
+    n = ram / 8;
+    p = anon(n);
+    put(p, n, 1);
+    if (mlock(p, n * PG) != 0) _exit(1);
+    int wrong = 0;
+    while (!*stop && !wrong) wrong = forks(dense_is, "the rival");
+    _exit(wrong ? 2 : 0);
+}
+
 static void much_locked(void) {
     pid_t eaters[2];
+    int status = -1;
     n = ram / 4;
     p = anon(n);
     put(p, n, 1);
     is_int(errno_of(mlock(p, n * PG)), 0, "L1: a quarter of memory is locked");
     begin(eaters);
+    pid_t other = fork();
+    if (other == 0) rival();
     is_int(forks(dense_is, "locked"), 0, "A8: its owner forks %d times beside others", ROUNDS);
     is_int(faults_writing(p, n), 0, "A8: and takes no fault for it");
     end(eaters);
+    waitpid(other, &status, 0);
+    is_int(status, 0, "A8: so does another owner at the same time");
     munmap(p, n * PG);
 }
 
@@ -114,7 +130,7 @@ static void locked_on_fault(void) {
 
 int main(void) {
     needs_holdfast();
-    plan(9);
+    plan(10);
     ram = ram_pages();
     stop = shared(sizeof *stop);
     many_tables();
