@@ -25,6 +25,7 @@
 #include "kernel/assert.h"
 #include "kernel/file.h"
 #include "kernel/pci.h"
+#include "kernel/race.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "libc/core/string.h"
@@ -183,6 +184,7 @@ int port_answer(const struct server *s, const struct port_answer *a, size_t n) {
         STAILQ_REMOVE_HEAD(&ended, link);
         rq->done(rq);
     }
+    if (good && vanished) race_point(RACE_PORT_GONE);
     return good ? 0 : -EINVAL;
 }
 

@@ -50,6 +50,7 @@
 #define NO_MEMORY   2                                  /* a server's exit status: it may be had later; */
 #define TRIES       600                                /* so often it is tried again, */
 #define PAUSE_MS    50                                 /* after this */
+#define ROUNDS      64                                 /* after so many it is asked for its status in any case */
 #define PATIENCE_MS 1000                               /* then a device that owes us something is asked for its status */
 
 _Static_assert(PORT_SLOTS <= VIRTQUEUE_SIZE, "each request that the kernel can have out has a tag");
@@ -212,18 +213,20 @@ static void open_port(void) {
     if (s.ring == MAP_FAILED) fail("ring");
 }
 
-/* A wake-up for no reason costs a look at both rings. If neither has anything, the device may have gone. */
+/* A wake-up for no reason costs a look at both rings. If neither has anything, the device may have gone; one that goes on may
+ * say all the same that it has to be reset, so it is asked now and then. */
 static _Noreturn void serve(const char *address) {
     struct port_answer answers[VIRTQUEUE_SIZE];
     size_t n = 0;
+    unsigned rounds = 0;
     lock_everything(); /* a child of fork has no locks */
     start_device(address);
     open_port();
     for (;;) {
         uint32_t head = answer(answers, n, s.queue.out ? PATIENCE_MS : -1);
         n = take_results(answers);
-        bool idle = n == 0 && head == s.taken;
-        if (s.gone || (idle && virtio_failed(&s.device))) break;
+        bool ask = (n == 0 && head == s.taken) || ++rounds % ROUNDS == 0;
+        if (s.gone || (ask && virtio_failed(&s.device))) break;
         take_requests(head);
     }
     if (n) answer(answers, n, 0);
