@@ -3,8 +3,8 @@
  * Copyright (c) The Holdfast authors
  *
  * For tests/boot/vanish.t: the disk is slow, and eight read from it, more urgent than its server. Once all of their requests are
- * out they say so. When they are told that it has gone, the memory they read into is theirs again: each fills it, waits until the disk's function is
- * free to be opened, which it is once it has been stilled, and looks whether anything was written over.
+ * out they say so. When they are told that it has gone, the memory they read into is theirs again: each fills it, waits until the
+ * disk's function is free to be opened, which it is once it has been stilled, and looks whether anything was written over.
  */
 #include "tests/user/disks.h"
 
