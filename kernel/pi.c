@@ -29,6 +29,19 @@ static void settle(struct thread *t) {
     if (priority != t->priority) sched_set_priority(t, priority);
 }
 
+/* t may run at another priority from now on: then whoever holds what it waits for may, too, and so on. It ends: one change
+ * raises or lowers, and all that it meets go the same way. */
+static void settle_chain(struct thread *t) {
+    while (t) {
+        int before = t->priority;
+        settle(t);
+        struct pi *p = t->waits_for;
+        if (t->priority == before || !p) return;
+        if (p->alone || p->top < t->priority) p->top = t->priority;
+        t = p->owner;
+    }
+}
+
 /* Down the chain: the owner, what it waits for, whose owner ... It ends: a cycle would be a deadlock of the kernel's own. */
 static void lift(struct pi *p, int priority) {
     while (p && p->owner && p->top < priority) {
@@ -74,6 +87,7 @@ void pi_attach(struct pi *p, struct thread *t, struct thread *owner) {
     spin_lock(&pi_lock);
     t->waits_for = p;
     p->owner = owner;
+    p->alone = true;
     p->top = -1;
     LIST_INSERT_HEAD(&owner->contended, p, link);
     lift(p, t->priority);
@@ -86,13 +100,13 @@ void pi_detach(struct pi *p, struct thread *t) {
     LIST_REMOVE(p, link);
     p->owner = NULL;
     t->waits_for = NULL;
-    settle(was);
+    settle_chain(was);
     spin_unlock(&pi_lock);
 }
 
 void pi_set_base(struct thread *t, int priority) {
     spin_lock(&pi_lock);
     t->base_priority = priority;
-    settle(t);
+    settle_chain(t);
     spin_unlock(&pi_lock);
 }

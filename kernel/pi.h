@@ -17,13 +17,15 @@
 #pragma once
 
 #include <bsd/sys/queue.h>
+#include <stdbool.h>
 
 struct thread;
 
 /* In each mutex and rwlock. All zero: nobody waits. */
 struct pi {
     struct thread *owner;    /* who inherits; NULL: nobody known */
-    int top;                 /* the most urgent priority that ever waited since the last pass */
+    int top;                 /* the most urgent priority that ever waited since the last pass; or of the one that waits */
+    bool alone;              /* one thread alone waits, whose struct this is: what it lends may fall */
     LIST_ENTRY(pi) link;     /* on owner->contended, when owner is set */
 };
 
@@ -37,5 +39,5 @@ void pi_pass(struct pi *, struct thread *next, int top);
  * t waits for owner, and no longer does. The owner is there as long as anybody waits for it; t is asleep or running. */
 void pi_attach(struct pi *, struct thread *t, struct thread *owner);
 void pi_detach(struct pi *, struct thread *t);
-/* The thread's own priority has changed: what it runs at is that or what it inherits. */
+/* The thread's own priority has changed: what it runs at is that or what it inherits, and whom it waits for inherits the change. */
 void pi_set_base(struct thread *, int priority);
