@@ -51,7 +51,7 @@ static struct futex_waiter *top_locked(const struct futex_key *k, unsigned *n) {
     *n = 0;
     TAILQ_FOREACH(w, &b->queue, link) {
         if (!w->pi || !futex_same(&w->key, k)) continue;
-        if (!top || w->thread->priority > top->thread->priority) top = w;
+        if (!top || thread_urgency(w->thread) > thread_urgency(top->thread)) top = w;
         ++*n;
     }
     return top;

@@ -4,9 +4,14 @@
  *
  * Priority inheritance (see kernel/pi.h).
  *
- * A lock's top only grows while it has one owner: waiters of sleeping locks leave by getting the lock, in no
- * other way (those of PI futexes may, and have a struct pi each). So what a thread inherits is the maximum over its
- * contended locks, and is looked at anew when one of them is passed on.
+ * What a thread runs at is the maximum of its own priority and the tops of its contended locks. Whatever changes one of
+ * these puts the thread on a list of those to be looked at anew; if that changes its priority, and it waits itself, so are
+ * those who hold what it waits for, and so on. The list comes to its end: one change raises or lowers, and each
+ * thread that it meets goes the same way, through 100 priorities at most, even in a circle (which only PI futexes of a
+ * program that deadlocks can make).
+ *
+ * A sleeping lock's top only grows while it is held: waiters leave it by getting the lock, in no other way, and one that is lowered
+ * meanwhile is still lent what it was worth. Where a struct pi has a waiter of its own, top is what that one is worth.
  */
 #include "kernel/pi.h"
 
@@ -15,98 +20,131 @@
 #include "kernel/thread.h"
 
 static struct spinlock pi_lock;
+static struct thread *unsettled GUARDED_BY(&pi_lock); /* to be looked at anew: linked by unsettled_next */
 
 void pi_init(void) {
     spin_init(&pi_lock, "inheritance");
 }
 
-static void settle(struct thread *t) {
+/* ---- looking anew ---- */
+
+static void look_again(struct thread *t) REQUIRES(&pi_lock) {
+    if (!t || t->unsettled) return;
+    t->unsettled = true;
+    t->unsettled_next = unsettled;
+    unsettled = t;
+}
+
+static int worth(const struct thread *t) {
     int priority = t->base_priority;
     const struct pi *p;
     LIST_FOREACH(p, &t->contended, link) {
         if (p->top > priority) priority = p->top;
     }
-    if (priority != t->priority) sched_set_priority(t, priority);
+    return priority;
 }
 
-/* t may run at another priority from now on: then whoever holds what it waits for may, too, and so on. It ends: one change
- * raises or lowers, and all that it meets go the same way. */
-static void settle_chain(struct thread *t) {
-    while (t) {
-        int before = t->priority;
-        settle(t);
-        struct pi *p = t->waits_for;
-        if (t->priority == before || !p) return;
-        if (p->alone || p->top < t->priority) p->top = t->priority;
-        t = p->owner;
+static void set_top(struct pi *p, int top) REQUIRES(&pi_lock) {
+    struct pi *s;
+    p->top = top;
+    look_again(p->owner);
+    LIST_FOREACH(s, &p->shares, share) {
+        s->top = top;
+        look_again(s->owner);
     }
 }
 
-/* Down the chain: the owner, what it waits for, whose owner ... It ends: a cycle would be a deadlock of the kernel's own. */
-static void lift(struct pi *p, int priority) {
-    while (p && p->owner && p->top < priority) {
-        struct thread *t = p->owner;
-        p->top = priority;
-        if (t->priority < priority) sched_set_priority(t, priority);
-        p = t->waits_for;
+/* t waits, and runs at another priority than before. */
+static void pass_on(const struct thread *t) REQUIRES(&pi_lock) {
+    struct pi *p = t->waits_for;
+    if (p && (p->waiter ? p->top != t->priority : p->top < t->priority)) set_top(p, t->priority);
+}
+
+static void settle(void) REQUIRES(&pi_lock) {
+    struct thread *t;
+    while ((t = unsettled)) {
+        unsettled = t->unsettled_next;
+        t->unsettled = false;
+        int priority = worth(t);
+        if (priority == t->priority) continue;
+        sched_set_priority(t, priority);
+        pass_on(t);
     }
+}
+
+/* ---- who has what ---- */
+
+static void give(struct pi *p, struct thread *owner, int top) REQUIRES(&pi_lock) {
+    p->owner = owner;
+    p->top = top;
+    LIST_INSERT_HEAD(&owner->contended, p, link);
+    look_again(owner);
+}
+
+static void take(struct pi *p) REQUIRES(&pi_lock) {
+    if (!p->owner) return;
+    look_again(p->owner);
+    LIST_REMOVE(p, link);
+    p->owner = NULL;
 }
 
 void pi_wait(struct pi *p, struct thread *owner) {
     struct thread *t = current();
     spin_lock(&pi_lock);
     t->waits_for = p;
-    if (owner && !p->owner) {
-        p->owner = owner;
-        p->top = -1;
-        LIST_INSERT_HEAD(&owner->contended, p, link);
-    }
-    lift(p, t->priority);
+    if (owner && !p->owner) give(p, owner, -1);
+    pass_on(t);
+    settle();
     spin_unlock(&pi_lock);
 }
 
 void pi_pass(struct pi *p, struct thread *next, int top) {
     spin_lock(&pi_lock);
-    struct thread *was = p->owner;
     if (next) next->waits_for = NULL;
-    if (was) {
-        LIST_REMOVE(p, link);
-        p->owner = NULL;
-        settle(was);
-    }
-    if (next && top >= 0) {
-        p->owner = next;
-        p->top = top;
-        LIST_INSERT_HEAD(&next->contended, p, link);
-        settle(next);
-    }
+    take(p);
+    if (next && top >= 0) give(p, next, top);
+    settle();
+    spin_unlock(&pi_lock);
+}
+
+void pi_share(struct pi *p, struct pi *s, struct thread *t, int top) {
+    spin_lock(&pi_lock);
+    if (LIST_EMPTY(&p->shares)) p->top = top;
+    LIST_INSERT_HEAD(&p->shares, s, share);
+    give(s, t, p->top);
+    settle();
+    spin_unlock(&pi_lock);
+}
+
+void pi_unshare(struct pi *s) {
+    spin_lock(&pi_lock);
+    LIST_REMOVE(s, share);
+    take(s);
+    settle();
     spin_unlock(&pi_lock);
 }
 
 void pi_attach(struct pi *p, struct thread *t, struct thread *owner) {
     spin_lock(&pi_lock);
     t->waits_for = p;
-    p->owner = owner;
-    p->alone = true;
-    p->top = -1;
-    LIST_INSERT_HEAD(&owner->contended, p, link);
-    lift(p, t->priority);
+    p->waiter = t;
+    give(p, owner, t->priority);
+    settle();
     spin_unlock(&pi_lock);
 }
 
 void pi_detach(struct pi *p, struct thread *t) {
     spin_lock(&pi_lock);
-    struct thread *was = p->owner;
-    LIST_REMOVE(p, link);
-    p->owner = NULL;
-    t->waits_for = NULL;
-    settle_chain(was);
+    if (t->waits_for == p) t->waits_for = NULL;
+    take(p);
+    settle();
     spin_unlock(&pi_lock);
 }
 
 void pi_set_base(struct thread *t, int priority) {
     spin_lock(&pi_lock);
     t->base_priority = priority;
-    settle_chain(t);
+    look_again(t);
+    settle();
     spin_unlock(&pi_lock);
 }

@@ -8,25 +8,27 @@
  *      thread H, 50  --waits-->  lock A  --held by-->  thread M, 0  --waits-->  lock B  --held by-->  thread L, 0
  *                                                       runs at 50                                    runs at 50
  *
- * A lock that nobody waits for has nothing to do with any of this: its fast path stays as it is.
+ * A lock that nobody waits for has nothing to do with any of this: its fast path stays as it is. Whoever holds an rwlock shared
+ * is on a list of the lock's (kernel/sync.c), and gets a struct pi of its own when somebody has to wait.
  *
  * LOCKING  pi_lock, a spinlock over all of it: lock's guard -> pi_lock -> run queue's lock.
- * MISSING  threads that hold an rwlock shared are not known by name and inherit nothing; they hold it for the
- *          time of a fault or of a look.
+ * MISSING  what is waited for otherwise than by a lock: ranges of a space (mm/range.h), a page on its way from swap, a request, a
+ *          condition that another thread makes true.
  */
 #pragma once
 
 #include <bsd/sys/queue.h>
-#include <stdbool.h>
 
 struct thread;
 
 /* In each mutex and rwlock. All zero: nobody waits. */
 struct pi {
     struct thread *owner;    /* who inherits; NULL: nobody known */
-    int top;                 /* the most urgent priority that ever waited since the last pass; or of the one that waits */
-    bool alone;              /* one thread alone waits, whose struct this is: what it lends may fall */
+    struct thread *waiter;   /* the only one that waits; NULL: there may be several */
+    int top;                 /* the most urgent priority that ever waited since the last pass; the waiter's */
     LIST_ENTRY(pi) link;     /* on owner->contended, when owner is set */
+    LIST_HEAD(, pi) shares;  /* one for each who holds it shared and is known to hold somebody up */
+    LIST_ENTRY(pi) share;    /* there */
 };
 
 void pi_init(void);
@@ -35,9 +37,13 @@ void pi_wait(struct pi *, struct thread *owner);
 /* The lock passes from its owner to next (NULL: to nobody in particular); top is the most urgent priority among those that
  * still wait, or -1: none does. next waits no more. The guard is held. */
 void pi_pass(struct pi *, struct thread *next, int top);
+/* t holds the lock shared, and top is what waits for it at present; s, all zero, says so from now on, until t lets go. The
+ * guard is held. */
+void pi_share(struct pi *, struct pi *s, struct thread *t, int top);
+void pi_unshare(struct pi *s);
 /* For locks whose waiters may also leave without the lock (PI futexes): each waiter has a struct pi of its own, all zero.
  * t waits for owner, and no longer does. The owner is there as long as anybody waits for it; t is asleep or running. */
 void pi_attach(struct pi *, struct thread *t, struct thread *owner);
 void pi_detach(struct pi *, struct thread *t);
-/* The thread's own priority has changed: what it runs at is that or what it inherits, and whom it waits for inherits the change. */
+/* The thread's own priority has changed: what it runs at is that or what it inherits; whom it waits for inherits the change. */
 void pi_set_base(struct thread *, int priority);

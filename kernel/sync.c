@@ -12,7 +12,7 @@
  * being woken, and go to sleep: every time from then on (a convoy: Blasgen and others, 1979).
  *
  * Readers of an rwlock go in as long as the most urgent waiter is a reader: a writer waits for those that were
- * there before it, and for more urgent ones.
+ * there before it, and for more urgent ones. Each reader is on a list of the lock's, so that all inherit from who waits.
  *
  * LOCKING  a sleeping lock's guard is a spinlock around its few words; cond.guard before mutex.guard.
  *          Each call tells kernel/lockdep.c, which is nothing in ordinary kernels; the guards are a class of their own.
@@ -33,6 +33,10 @@
 
 void spin_init(struct spinlock *l, const char *name) {
     *l = (struct spinlock){.name = name};
+}
+
+struct thread *sync_self(void) {
+    return current();
 }
 
 static uint64_t waits, spins;
@@ -120,19 +124,20 @@ void spin_unlock_irq(struct spinlock *l, uint64_t saved) {
 /* The most urgent waiter, the first among equals. */
 static struct thread *most_urgent(const struct waitlist *l) {
     struct thread *best = l->head;
+    int most = best ? thread_urgency(best) : -1;
     for (struct thread *t = best; t; t = t->wait_next)
-        if (t->priority > best->priority) best = t;
+        if (thread_urgency(t) > most) most = thread_urgency(t), best = t;
     return best;
 }
 
 static int top_of(const struct waitlist *l) {
     const struct thread *t = most_urgent(l);
-    return t ? t->priority : -1;
+    return t ? thread_urgency(t) : -1;
 }
 
 /* A lock is handed to who is real-time, and to who has been woken for it before and came too late. */
 static bool has_claim(const struct thread *t) {
-    return t->wait_claims || t->priority > PRIORITY_OTHER;
+    return t->wait_claims || thread_urgency(t) > PRIORITY_OTHER;
 }
 
 /* How long one thread has been waiting for one lock. */
@@ -143,13 +148,21 @@ struct patience {
 
 /* Is the lock likely to be free before we were asleep? Real-time threads queue at once: there, order counts. */
 static bool worth_spinning(const struct patience *p, const struct thread *owner) {
-    if (p->looks >= SPIN_LOOKS || current()->priority > PRIORITY_OTHER) return false;
+    if (p->looks >= SPIN_LOOKS || thread_urgency(current()) > PRIORITY_OTHER) return false;
     return owner ? __atomic_load_n(&owner->state, __ATOMIC_RELAXED) == THREAD_RUNNING : cpu_count() > 1;
 }
 
-/* Wait for a change: true, the lock has been handed to us; false, look again. The guard is held, and let go meanwhile. */
-static bool bide(struct patience *p, struct spinlock *guard, struct waitlist *l, struct pi *pi, struct thread *owner)
-    REQUIRES(guard) {
+/* Who holds this lock shared, as far as not known yet, inherits from now on from those who wait. Its guard is held. */
+static void name_readers(struct rwlock *l) {
+    struct rw_share *s;
+    LIST_FOREACH(s, &l->shares, link)
+        if (!s->pi.owner) pi_share(&l->pi, &s->pi, s->thread, top_of(&l->waiters));
+}
+
+/* Wait for a change: true, the lock has been handed to us; false, look again. The guard is held, and let go meanwhile.
+ * owner: who holds it; NULL: readers of `shared`. */
+static bool bide(struct patience *p, struct spinlock *guard, struct waitlist *l, struct pi *pi, struct thread *owner,
+                 struct rwlock *shared) REQUIRES(guard) {
     if (worth_spinning(p, owner)) {
         p->looks++;
         spin_unlock(guard);
@@ -162,6 +175,7 @@ static bool bide(struct patience *p, struct spinlock *guard, struct waitlist *l,
     t->wait_claims = p->slept;
     t->wait_granted = false;
     __atomic_add_fetch(&waits, 1, __ATOMIC_RELAXED);
+    if (!owner) name_readers(shared);
     pi_wait(pi, owner);
     sched_sleep(l, guard, NO_DEADLINE, false);
     *p = (struct patience){.slept = true};
@@ -193,7 +207,7 @@ static void mutex_wait(struct mutex *m) REQUIRES(&m->guard) {
     if (m->owner == current()) panic("mutex %s taken twice", m->name);
     current()->wait_shared = false;
     while (m->owner)
-        if (bide(&p, &m->guard, &m->waiters, &m->pi, m->owner)) return;
+        if (bide(&p, &m->guard, &m->waiters, &m->pi, m->owner, NULL)) return;
     mutex_taken(m);
 }
 
@@ -246,9 +260,36 @@ void rw_init(struct rwlock *l, const char *name) {
     spin_init(&l->guard, "guard");
 }
 
-/* Must a newcomer wait? A reader does so for writers that wait. */
+/* Must a newcomer wait? A reader does so for writers that wait, but not for lesser ones. */
 static inline bool rw_busy(const struct rwlock *l, bool shared) REQUIRES(&l->guard) {
-    return l->writer || (l->readers && (!shared || l->waiters.head));
+    if (l->writer || !l->readers) return l->writer;
+    return !shared || (l->waiters.head && thread_urgency(current()) <= top_of(&l->waiters));
+}
+
+/* What says that t holds this lock shared; NULL: what is free to say that of another. */
+static inline struct rw_share *share_of(struct thread *t, const struct rwlock *l) {
+    struct rw_share *s = t->shares;
+    while (s->lock != l) {
+        s++;
+        ASSERT(s < t->shares + RW_SHARES);
+    }
+    return s;
+}
+
+static inline void reader_in(struct rwlock *l, struct thread *t) REQUIRES(&l->guard) {
+    struct rw_share *s = share_of(t, NULL);
+    s->lock = l;
+    s->thread = t;
+    LIST_INSERT_HEAD(&l->shares, s, link);
+    l->readers++;
+}
+
+static inline void reader_out(struct rwlock *l) REQUIRES(&l->guard) {
+    struct rw_share *s = share_of(current(), l);
+    s->lock = NULL;
+    LIST_REMOVE(s, link);
+    l->readers--;
+    if (__builtin_expect(s->pi.owner != NULL, 0)) pi_unshare(&s->pi);
 }
 
 /* Wait until it is ours or free for us: true, it is ours already. */
@@ -257,7 +298,7 @@ static bool rw_wait(struct rwlock *l, bool shared) REQUIRES(&l->guard) {
     if (l->writer == current()) panic("rwlock %s taken twice", l->name);
     current()->wait_shared = shared;
     while (rw_busy(l, shared))
-        if (bide(&p, &l->guard, &l->waiters, &l->pi, l->writer)) return true;
+        if (bide(&p, &l->guard, &l->waiters, &l->pi, l->writer, l)) return true;
     return false;
 }
 
@@ -270,26 +311,30 @@ static void rw_pass_locked(struct rwlock *l) REQUIRES(&l->guard) {
     bool readers = l->readers;
     while (!l->writer && (t = most_urgent(&l->waiters)) && (t->wait_shared || !readers)) {
         bool granted = has_claim(t);
-        if (granted && t->wait_shared) l->readers++;
+        if (granted && t->wait_shared) reader_in(l, t);
         else if (granted) l->writer = t;
         wake_waiter(&l->waiters, &l->pi, t, granted);
         if (!t->wait_shared) return;
         readers = true;
     }
+    if (l->waiters.head) name_readers(l);
 }
 
 void rw_lock_shared(struct rwlock *l) {
     might_sleep();
     lockdep_take(l->name, LOCK_SLEEP, 0);
     spin_lock(&l->guard);
-    if (!rw_busy(l, true) || !rw_wait(l, true)) l->readers++;
+    if (!rw_busy(l, true) || !rw_wait(l, true)) {
+        reader_in(l, current());
+        if (__builtin_expect(l->waiters.head != NULL, 0)) name_readers(l);
+    }
     spin_unlock(&l->guard);
 }
 
 bool rw_trylock_shared(struct rwlock *l) {
     spin_lock(&l->guard);
     bool taken = !l->writer && !l->waiters.head;
-    if (taken) l->readers++;
+    if (taken) reader_in(l, current());
     spin_unlock(&l->guard);
     if (taken) lockdep_take(l->name, LOCK_SLEEP, LOCK_TRY);
     return taken;
@@ -298,8 +343,8 @@ bool rw_trylock_shared(struct rwlock *l) {
 void rw_unlock_shared(struct rwlock *l) {
     lockdep_release(l->name, LOCK_SLEEP);
     spin_lock(&l->guard);
-    ASSERT(l->readers > 0);
-    if (--l->readers == 0 && l->waiters.head) rw_pass_locked(l);
+    reader_out(l);
+    if (l->waiters.head && l->readers == 0) rw_pass_locked(l);
     spin_unlock(&l->guard);
 }
 

@@ -8,7 +8,8 @@
  *              interrupt handler touches: those take spin_lock_irq, which also disables interrupts.
  *   mutex      sleeping, one owner; the most urgent waiter is next, the first among equals (time-shared ones
  *              may be overtaken once). The owner inherits its priority meanwhile (kernel/pi.h).
- *   rwlock     sleeping, shared or exclusive; writers do not starve. A writer inherits like a mutex's owner.
+ *   rwlock     sleeping, shared or exclusive; writers do not starve, but more urgent readers go before them. Who holds it,
+ *              in either way, inherits like a mutex's owner.
  *   cond       a condition to sleep on, its predicate guarded by a mutex.
  *   waitlist   the same, guarded by a spinlock, which the waker holds as well.
  *
@@ -30,6 +31,9 @@
 
 struct thread;
 
+/* The running thread. */
+struct thread *sync_self(void);
+
 /* A list of sleeping threads, guarded by a spinlock. All zeroes: empty. What is in it is private to the implementations. */
 struct waitlist {
     struct thread *head, *tail;
@@ -49,9 +53,19 @@ struct CAPABILITY("mutex") mutex {
     const char *name;
 };
 
+/* A thread holds a lock shared: kept in struct thread, so that whoever has to wait can name the holders. */
+#define RW_SHARES 3 /* at once, by one thread, at most */
+struct rw_share {
+    struct rwlock *lock; /* NULL: unused */
+    struct thread *thread;
+    LIST_ENTRY(rw_share) link;
+    struct pi pi; /* all zero: it holds nobody up */
+};
+
 struct CAPABILITY("rwlock") rwlock {
     struct spinlock guard;
     int readers;
+    LIST_HEAD(, rw_share) shares; /* one for each reader */
     struct thread *writer;
     struct waitlist waiters;
     struct pi pi;

@@ -66,6 +66,9 @@ struct thread {
     struct process *serves;         /* -: whose work this is, for failure injection; a user thread's own process */
     struct pi *waits_for;           /* pi_lock: the lock that it sleeps for */
     LIST_HEAD(, pi) contended;      /* pi_lock: locks of its that others wait for */
+    struct thread *unsettled_next;  /* pi_lock: its priority is to be looked at anew... */
+    bool unsettled;                 /* pi_lock: ...if so */
+    struct rw_share shares[RW_SHARES]; /* G of the lock that each is of: what it holds shared */
     struct thread *run_next;        /* S: run queue */
     struct thread *wait_next, *wait_prev; /* G */
     uint64_t deadline;              /* S */
@@ -102,6 +105,11 @@ struct thread {
 
 static inline struct thread *current(void) {
     return cpu_thread();
+}
+
+/* What it runs at, at this moment: inheritance may change it. */
+static inline int thread_urgency(const struct thread *t) {
+    return __atomic_load_n(&t->priority, __ATOMIC_RELAXED);
 }
 
 /* The running thread's process; NULL in a kernel thread. */
