@@ -12,7 +12,7 @@
  * is on a list of the lock's (kernel/sync.c), and gets a struct pi of its own when somebody has to wait.
  *
  * LOCKING  pi_lock, a spinlock over all of it: lock's guard -> pi_lock -> run queue's lock.
- * MISSING  what is waited for otherwise than by a lock: ranges of a space (mm/range.h), a page on its way from swap, a request, a
+ * MISSING  what is waited for otherwise than by a lock: a page on its way from swap, a request, a
  *          condition that another thread makes true.
  */
 #pragma once

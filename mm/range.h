@@ -16,7 +16,11 @@
  * looks again. It must not queue for the range meanwhile, only to let it go: two that do so each find the other
  * queued when they have looked again, and neither ever gets on.
  *
+ * Who waits lends its priority to who holds the range, one holder after the other (kernel/pi.h).
+ *
  * LOCKING  range_locks.mutex inside; taken before space.lock, never while holding it, except range_try.
+ * MISSING  a request's range is held by the worker that began it as far as priorities go, whichever serves it later; and a request
+ *          that no worker has in hand is not hurried by whom it holds up.
  */
 #pragma once
 
@@ -28,13 +32,16 @@
 struct range_hold {
     vaddr_t start, end;
     bool held; /* false: waiting */
+    struct thread *by;
     LIST_ENTRY(range_hold) link;
 };
+
+struct range_waiter; /* one that sleeps */
 
 struct range_locks {
     struct mutex mutex;
     struct cond released;
-    unsigned waiting;              /* for it */
+    LIST_HEAD(, range_waiter) waiters; /* for it */
     LIST_HEAD(, range_hold) holds; /* newest first */
     void (*hook)(void *);          /* called after a release; see space_on_release() */
     void *hook_arg;

@@ -30,6 +30,21 @@ static struct thread threads[2];
 static struct thread *self = &threads[0];
 static unsigned spins; /* spinlocks held */
 
+struct thread *sync_self(void) {
+    return self;
+}
+
+/* There are no priorities here. */
+void pi_attach(struct pi *p, struct thread *t, struct thread *owner) {
+    p->waiter = t;
+    p->owner = owner;
+}
+
+void pi_detach(struct pi *p, struct thread *t) {
+    if (p->waiter != t || !p->owner) host_die("a loan is ended that was not made");
+    p->owner = NULL;
+}
+
 void (*sync_other_thread)(void);
 unsigned sync_waits;
 

@@ -5,7 +5,7 @@
  * Priority inheritance on the kernel's own locks: a real-time thread that takes a fault does not wait for a lesser one,
  * whatever that one is doing to the space, though a third between the two computes.
  *
- *      L  its call yields inside the kernel (debug.yield.POINT), with the space's lock held
+ *      L  its call yields inside the kernel (debug.yield.POINT), with the space's lock or a range held
  *      T  as urgent as L, and so the one that runs then: it sets the others free, by priority
  *      H  takes a fault, or locks memory               M  is to run after H, and before the rest of L
  *
@@ -49,6 +49,11 @@ static void touches(void) {
     note('H');
 }
 
+static void locks(void) {
+    await_cue(GO_H);
+    if (raw(SYS_mlock, AT(2), 4 * PG) != 0) note('!');
+    note('H');
+}
 
 static void between(void) {
     await_cue(GO_M);
@@ -75,6 +80,11 @@ static void reads(void) {
     note('l');
 }
 
+static void holds_range(void) {
+    inside = 1;
+    if (raw(SYS_mlock, AT(2), 2 * PG) != 0) note('!');
+    note('l');
+}
 
 /* Wants the space for itself, and so waits for L. */
 static void writes(void) {
@@ -115,11 +125,12 @@ static const char *play(void (*part)(void), const char *point, void (*urgent)(vo
 
 int main(void) {
     needs_holdfast();
-    plan(5);
+    plan(6);
     is_str(play(protects, "protect_done", touches, 0), "HMl", "L changes rights: H's fault does not wait for M");
     is_str(play(forks, "fork_region", touches, 0), "HMl", "L forks");
     is_str(play(reads, "fault", touches, 10), "HMWl", "L is in a fault, and W, no more urgent, waits to change rights");
     is_str(play(reads, "fault", touches, 80), "WHMl", "the same, and W is as urgent as H, and first");
+    is_str(play(holds_range, "lock_slice", locks, 0), "HMl", "L locks memory that H wants to lock");
     ok(audit_clean(), "I1-I6: audit clean");
     return done_testing();
 }
