@@ -9,7 +9,7 @@
  * pitfalls: A2 A11 A12 A14
  * needs: holdfast
  * cpus: 4
- * timeout: 120
+ * timeout: 400
  */
 #include "tests/user/race.h"
 
