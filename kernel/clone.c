@@ -41,7 +41,7 @@ bool clone_permitted(const struct process *me) {
 }
 
 int clone_refused(void) {
-    return thread_count() >= KSTACK_MAX - KSTACK_PAGERS ? -EAGAIN : -ENOMEM;
+    return kstack_none_left() ? -EAGAIN : -ENOMEM;
 }
 
 void clone_thread(struct thread *child, const struct clone_request *r) {

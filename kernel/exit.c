@@ -33,6 +33,7 @@
 #include "kernel/init.h"
 #include "kernel/preempt.h"
 #include "kernel/process.h"
+#include "kernel/race.h"
 #include "kernel/sched.h"
 #include "kernel/trace.h"
 #include "kernel/usage.h"
@@ -156,6 +157,7 @@ static _Noreturn void end_thread(void) {
     t->ending = true;
     futex_thread_ends(t);
     thread_ending_begin();
+    race_point(RACE_THREAD_ENDS);
     leave_list(p, t);
     futex_thread_gone(t);
     leave_process(p, t);

@@ -105,9 +105,14 @@ static vaddr_t take_cached_locked(unsigned keep) REQUIRES(&lock) {
     return stack;
 }
 
+/* How many stacks the caller may see handed out. */
+static unsigned limit(void) {
+    return current_is_pager() ? KSTACK_MAX : KSTACK_MAX - KSTACK_PAGERS;
+}
+
 /* May the caller have one more? Then it counts. */
 static bool count_locked(void) REQUIRES(&lock) {
-    bool ok = out < (current_is_pager() ? KSTACK_MAX : KSTACK_MAX - KSTACK_PAGERS);
+    bool ok = out < limit();
     out += ok;
     return ok;
 }
@@ -124,6 +129,13 @@ vaddr_t kstack_alloc(void) {
     out--;
     spin_unlock(&lock);
     return 0;
+}
+
+bool kstack_none_left(void) {
+    spin_lock(&lock);
+    bool none = out >= limit();
+    spin_unlock(&lock);
+    return none;
 }
 
 void kstack_free(vaddr_t stack) {

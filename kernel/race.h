@@ -34,6 +34,7 @@
     X(evict, EVICT)                   /* space held shared, before page-out looks at it */    \
     X(stall, STALL)                   /* before a frame, or a page from swap, is asked for; nothing held */ \
     X(port_gone, PORT_GONE)           /* a device's requests are given up, its server still in the call */ \
+    X(thread_ends, THREAD_ENDS)       /* a thread is counted as ending, and all of it is still there */ \
     X(aio_create, AIO_CREATE)         /* a process's first request; before it is known for having some */ \
     X(aio_submit, AIO_SUBMIT)         /* checked, before it is queued */                      \
     X(aio_slot, AIO_SLOT)             /* a place has been seen to be free, before it is taken */ \

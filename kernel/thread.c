@@ -138,12 +138,16 @@ void thread_ending_end(void) {
 }
 
 bool thread_settle(void) {
+    struct thread *t = current();
+    int error = 0;
+    t->kill_only = true; /* a caller that tries again and again would never sleep while a signal waits for it */
     spin_lock(&endings);
     uint64_t until = begun;
     bool any = ended < until;
-    while (ended < until && sched_sleep(&settlers, &endings, NO_DEADLINE, true) == 0) {}
+    while (ended < until && !error) error = sched_sleep(&settlers, &endings, NO_DEADLINE, true);
     spin_unlock(&endings);
-    return any;
+    t->kill_only = false;
+    return any && !error;
 }
 
 _Noreturn void thread_exit(void) {

@@ -132,8 +132,8 @@ unsigned thread_count(void);
  */
 void thread_ending_begin(void);
 void thread_ending_end(void);
-/* Until nothing is left of those that are ending now, or a signal comes: before anything is counted. False: there was none.
- * No lock held. Sleeps. */
+/* Until nothing is left of those that are ending now: before anything is counted. False: there was none, or the caller is to
+ * end itself. No lock held. Sleeps. */
 bool thread_settle(void);
 
 /* ---- for the process half of kernel/ ---- */
