@@ -45,6 +45,7 @@
  *   kern.ostype                     T    "Holdfast"
  *   kern.lock_waits                 N    times that a thread had to sleep for a lock of the kernel, since boot
  *   kern.lock_spins                 N    turns of the loops in which a CPU waited for one awake, since boot
+ *   kern.clock_interrupts           N    times that a CPU's clock ended a sleep or a slice, since boot: none on an idle machine
  *   kern.threads .processes .files  N    that exist (idle threads, zombies included)
  *
  * Reading waits until threads that have ended (joined, waited for) are gone entirely, so what is counted stands still.
@@ -57,6 +58,7 @@
 #include "kernel/file.h"
 #include "kernel/kstack.h"
 #include "kernel/process.h"
+#include "kernel/sched.h"
 #include "kernel/sysctl.h"
 #include "kernel/thread.h"
 #include "libc/core/string.h"
@@ -222,6 +224,7 @@ const struct knob knobs[] = {
     {"kern.ostype", T(ostype)},
     {"kern.lock_waits", N(sync_contended)},
     {"kern.lock_spins", N(sync_spins)},
+    {"kern.clock_interrupts", N(sched_clock_interrupts)},
     {"kern.threads", N(get_threads)},
     {"kern.processes", N(get_processes)},
     {"kern.files", N(files_live)},

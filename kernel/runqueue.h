@@ -36,6 +36,7 @@ struct runqueue {
     uint64_t armed;                /* what the clock is armed for; NO_DEADLINE: nothing */
     bool slice_over;               /* the running thread is to let its equals run */
     uint64_t tick;                 /* end of the current slice; NO_DEADLINE: nobody waits for the CPU */
+    uint64_t expired;              /* how often the clock has come, since boot; others read it without the lock */
 };
 
 #define SLICE_NS 10000000ul /* 10 ms */

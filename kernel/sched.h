@@ -65,6 +65,8 @@ void sched_set_space(struct space *);
 uint64_t sched_runtime(const struct thread *);
 /* Sleep until the monotonic clock passes deadline: 0, or -EINTR. */
 int sched_sleep_until(uint64_t deadline_ns);
+/* Times that the clock had something to do, on all CPUs, since boot. */
+uint64_t sched_clock_interrupts(void);
 /* Threads ready or running, idle not counted. */
 unsigned sched_running(void);
 

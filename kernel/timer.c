@@ -14,6 +14,7 @@
 
 #include "arch/clock.h"
 #include "kernel/runqueue.h"
+#include "kernel/sched.h"
 
 /* Earliest first; threads with the same deadline in the order of their addresses. */
 static int timer_order(struct thread *a, struct thread *b) {
@@ -97,12 +98,19 @@ static void move(struct runqueue *rq, struct thread *moving, bool balance) {
     if (more) runqueue_arrive(more);
 }
 
+uint64_t sched_clock_interrupts(void) {
+    uint64_t n = 0;
+    for (unsigned i = 0; i < cpu_count(); i++) n += __atomic_load_n(&runqueues[i].expired, __ATOMIC_RELAXED);
+    return n;
+}
+
 void clock_expired(void) {
     struct runqueue *rq = runqueue_this();
     struct thread *moving = NULL;
     uint64_t saved = spin_lock_irq(&rq->lock);
     uint64_t now = clock_now();
     rq->armed = NO_DEADLINE;
+    __atomic_store_n(&rq->expired, rq->expired + 1, __ATOMIC_RELAXED);
     wake_due_locked(rq, now, &moving);
     bool over = rq->tick <= now;
     if (over) end_slice_locked(rq, now, &moving);

@@ -19,6 +19,7 @@ enum { GO_H, GO_M, GO_W };
 
 static volatile int inside; /* L is in its call */
 static volatile int queued; /* W is in its own */
+static volatile long waits; /* of H, or others meanwhile, for locks of the kernel */
 static char *area;          /* pages that nobody has touched but 0 and 1 */
 
 #define AT(page) (area + (page) * PG)
@@ -45,7 +46,9 @@ static void waits_for_two(void) {
 
 static void touches(void) {
     await_cue(GO_H);
+    uint64_t before = knob("kern.lock_waits");
     *(volatile char *)AT(8) = 1;
+    waits = (long)(knob("kern.lock_waits") - before);
     note('H');
 }
 
@@ -125,10 +128,11 @@ static const char *play(void (*part)(void), const char *point, void (*urgent)(vo
 
 int main(void) {
     needs_holdfast();
-    plan(6);
+    plan(7);
     is_str(play(protects, "protect_done", touches, 0), "HMl", "L changes rights: H's fault does not wait for M");
     is_str(play(forks, "fork_region", touches, 0), "HMl", "L forks");
     is_str(play(reads, "fault", touches, 10), "HMWl", "L is in a fault, and W, no more urgent, waits to change rights");
+    is_int(waits, 0, "H goes in before it, and waits for nobody");
     is_str(play(reads, "fault", touches, 80), "WHMl", "the same, and W is as urgent as H, and first");
     is_str(play(holds_range, "lock_slice", locks, 0), "HMl", "L locks memory that H wants to lock");
     ok(audit_clean(), "I1-I6: audit clean");
