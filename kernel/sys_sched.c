@@ -64,7 +64,7 @@ static int set_policy(int tid, int policy, int priority) {
     if (t && !is_priority(policy, priority)) error = -EINVAL;
     if (!error) error = may_set_locked(t, policy, priority);
     if (!error) {
-        t->policy = policy;
+        __atomic_store_n(&t->policy, policy, __ATOMIC_RELAXED);
         pi_set_base(t, priority);
     }
     spin_unlock(&process_lock);
@@ -168,7 +168,7 @@ long sys_getcpu(uint64_t cpu, uint64_t node, uint64_t cache) {
 }
 
 void sched_inherit(struct thread *child, const struct thread *parent) {
-    child->policy = parent->policy;
-    child->priority = child->base_priority = parent->base_priority;
-    child->affinity = parent->affinity;
+    child->policy = __atomic_load_n(&parent->policy, __ATOMIC_RELAXED); /* others may set the parent's meanwhile */
+    child->priority = child->base_priority = __atomic_load_n(&parent->base_priority, __ATOMIC_RELAXED);
+    child->affinity = __atomic_load_n(&parent->affinity, __ATOMIC_RELAXED);
 }

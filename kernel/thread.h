@@ -49,7 +49,7 @@ struct thread {
     int tid;                        /* P: the first thread of a process has the process's pid */
     int priority;                   /* S: what it runs at: its own, or what it inherits */
     int base_priority;              /* pi_lock: its own */
-    int policy;                     /* S: SCHED_* of linux/sched.h */
+    int policy;                     /* P, and read atomically: SCHED_* of linux/sched.h */
     unsigned cpu;                   /* S: whose queue it belongs to, and so whose lock S is; changes as MOVING begins */
     uint64_t affinity;              /* S: CPUs that it may run on, bit = id */
     bool timed_out;                 /* S: the deadline woke it */

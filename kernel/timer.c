@@ -69,7 +69,7 @@ static void wake_due_locked(struct runqueue *rq, uint64_t now, struct thread **m
 
 /* Is somebody's turn come who is as urgent as the running thread? SCHED_FIFO knows no turns. */
 static bool turn_over(const struct runqueue *rq, const struct thread *running) {
-    return running->policy != SCHED_FIFO && runqueue_highest(rq) >= running->priority;
+    return __atomic_load_n(&running->policy, __ATOMIC_RELAXED) != SCHED_FIFO && runqueue_highest(rq) >= running->priority;
 }
 
 /* A slice is over: the next one's turn, unless the running thread has only just been given the CPU. */
