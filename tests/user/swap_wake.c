@@ -13,34 +13,40 @@
  */
 #include "tests/user/swaps.h"
 
-#define CHUNK  16ul /* pages: as many as a pipe holds */
-#define PIPES  90ul /* more than the kernel finds below the low mark */
-#define TURNS  2000 /* yields before page-out is said to sleep */
+#define CHUNK    16ul    /* pages: as many as a pipe holds */
+#define PIPES    90ul    /* more than the kernel finds below the low mark */
+#define PATIENCE 1000000 /* yields before page-out is said to sleep */
 
 static char *filler, *area;
 static size_t filled;
 static int fd, pipes[PIPES][2];
 static char bytes[CHUNK * PG];
 
+/* With so few frames free, page-out has to be awake: the low mark, or somewhat less. */
+static size_t low(void) {
+    return 64 + knob("vm.stats.total_frames") / 32;
+}
+
 /* Pages that may be evicted, until little is free: some hundred frames more than the low mark. */
 static void fill(void) {
-    size_t total = knob("vm.stats.total_frames"), stop = 64 + total / 32 + 300;
-    filled = total;
+    size_t stop = low() + 300, i = 0, free;
+    filled = knob("vm.stats.total_frames");
     filler = anon(filled);
-    for (size_t i = 0; i < filled && knob("vm.stats.free_frames") > stop; i++) filler[i * PG] = 1;
+    while (i < filled && (free = knob("vm.stats.free_frames")) > stop)
+        for (size_t n = free - stop; n && i < filled; n--) filler[i++ * PG] = 1;
 }
 
 static void empty(void) {
     munmap(filler, filled * PG);
 }
 
-/* Has page-out made a round since? It is given the time to. */
+/* Has page-out made a round since? Where it has to, it is waited for. */
 static bool awake(uint64_t rounds) {
-    for (int i = 0; i < TURNS; i++) {
-        if (knob("vm.swap.rounds") != rounds) return true;
+    for (int i = 0; i < PATIENCE && knob("vm.swap.rounds") == rounds; i++) {
+        if (knob("vm.stats.free_frames") >= low()) break;
         sched_yield();
     }
-    return false;
+    return knob("vm.swap.rounds") != rounds;
 }
 
 static bool write_file(size_t i) {
@@ -61,7 +67,7 @@ static void wakes(const char *what, bool (*more)(size_t)) {
     uint64_t rounds = knob("vm.swap.rounds"), stalls = knob("vm.swap.stalls");
     size_t i = 0;
     bool good = true, woken = false;
-    for (; good && !woken && i * CHUNK < 2000; i++) {
+    for (; good && !woken && (i == 0 || knob("vm.stats.free_frames") >= low()); i++) {
         good = more(i);
         woken = good && awake(rounds);
     }
@@ -73,10 +79,8 @@ static void wakes(const char *what, bool (*more)(size_t)) {
 static void rest_of_pipes(void) {
     size_t i = 0;
     while (i < PIPES && pipes[i][1]) i++;
-    for (; i < PIPES && fill_pipe(i); i++) {
-        uint64_t rounds = knob("vm.swap.rounds");
-        if (knob("vm.stats.free_frames") < 64 + knob("vm.stats.total_frames") / 32) awake(rounds);
-    }
+    for (; i < PIPES && fill_pipe(i); i++)
+        for (int k = 0; k < PATIENCE && knob("vm.stats.free_frames") < low(); k++) sched_yield();
     if (i < PIPES) diag("pipe %zu: %s", i, strerror(errno));
     is_int((long)i, (long)PIPES, "the kernel gets what it needs, since others' pages make room");
     for (i = 0; i < PIPES; i++)
