@@ -210,11 +210,20 @@ void signal_act(struct trapframe *tf) {
     else no_handler(tf, me);
 }
 
+/* It took what was the kernel's. */
+static void repay(struct thread *me) {
+    __atomic_and_fetch(&me->attention, ~ATTENTION_MEMORY, __ATOMIC_RELAXED);
+    memory_repay();
+}
+
 void user_return(struct trapframe *tf) {
-    while (__builtin_expect(__atomic_load_n(&current()->attention, __ATOMIC_RELAXED), 0)) {
+    struct thread *me = current();
+    uint32_t why;
+    while (__builtin_expect((why = __atomic_load_n(&me->attention, __ATOMIC_RELAXED)) != 0, 0)) {
         irq_enable();
-        if (__atomic_load_n(&current()->attention, __ATOMIC_RELAXED) & ATTENTION_KILL) thread_killed();
-        signal_act(tf);
+        if (why & ATTENTION_KILL) thread_killed();
+        if (why & ATTENTION_MEMORY) repay(me);
+        if (why & ATTENTION_SIGNAL) signal_act(tf);
         irq_disable();
     }
 }

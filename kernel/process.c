@@ -175,6 +175,10 @@ void process_set_name(struct process *p, const char *path) {
     strlcpy(p->name, slash ? slash + 1 : path, sizeof p->name);
 }
 
+void memory_owed(void) {
+    if (current_process()) __atomic_or_fetch(&current()->attention, ATTENTION_MEMORY, __ATOMIC_RELAXED);
+}
+
 bool current_is_pager(void) {
     const struct process *p = current_process();
     return p && __atomic_load_n(&p->pager, __ATOMIC_RELAXED);

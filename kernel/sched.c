@@ -206,7 +206,7 @@ int sched_sleep(struct waitlist *list, struct spinlock *guard, uint64_t deadline
     ASSERT(cpu_this()->preempt_off == 1 && cpu_this()->irq_depth == 0);
     enqueue(list, t);
     uint64_t saved = spin_lock_irq(&rq->lock);
-    if (interruptible && __atomic_load_n(&t->attention, __ATOMIC_RELAXED) && interrupts(t)) {
+    if (interruptible && (__atomic_load_n(&t->attention, __ATOMIC_RELAXED) & ~ATTENTION_MEMORY) && interrupts(t)) {
         spin_unlock_irq(&rq->lock, saved);
         waitlist_remove(list, t);
         return -EINTR;

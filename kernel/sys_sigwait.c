@@ -26,7 +26,7 @@ static int wait_locked(struct thread *me, uint64_t set, uint64_t deadline, struc
     struct waitlist list = {0};
     int result = 0;
     bool taken;
-    while (!(taken = signal_take_locked(me, set, d)) && result != -ETIMEDOUT && !(result && me->attention)) {
+    while (!(taken = signal_take_locked(me, set, d)) && result != -ETIMEDOUT && !(result && (me->attention & ~ATTENTION_MEMORY))) {
         me->sigwait = set;
         result = sched_sleep(&list, &process_lock, deadline, true);
         me->sigwait = 0;

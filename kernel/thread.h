@@ -102,6 +102,7 @@ struct thread {
 
 #define ATTENTION_SIGNAL 1u /* an unblocked signal that is not ignored is pending */
 #define ATTENTION_KILL   2u /* the process is ending: this thread must not see ring 3 again */
+#define ATTENTION_MEMORY 4u /* it owes frames to the kernel (kernel/pager.h): no reason to cut a sleep short */
 
 static inline struct thread *current(void) {
     return cpu_thread();

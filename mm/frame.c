@@ -12,7 +12,8 @@
  * With no swap (backing = 0) the third line says that whatever is committed and not there yet finds a free
  * frame. With swap it finds one once page-out has made room, and the last line says that it can: enough
  * frames can be evicted. To that end page-out keeps free frames above a low mark. Below it, what may be
- * evicted waits; the kernel's own objects still find PAGER_SHARE frames, and below that, who serves swap does.
+ * evicted waits; the kernel's own objects still find PAGER_SHARE frames, and below that, who serves swap does. Who took
+ * any of these waits for page-out afterwards (memory_owed).
  *
  * Who serves swap is above most of this: in the last two lines PAGER_SHARE pages are for pagers alone, and the kernel's share
  * of the last is theirs, too. So a server that died can be replaced, whatever others took of what it had.
@@ -196,7 +197,9 @@ static pfn_t give_locked(enum frame_state state, unsigned order) {
 static pfn_t take(enum frame_state state, unsigned order) {
     spin_lock(&frame_lock);
     pfn_t pfn = may_take(state, 1ul << order) ? give_locked(state, order) : NO_PFN;
+    bool owed = state == FRAME_KERNEL && backing && count[FRAME_FREE] < kept_from(FRAME_ANON);
     spin_unlock(&frame_lock);
+    if (owed) memory_owed();
     if (pfn != NO_PFN) MACHINE_FRAME_GIVEN(pfn, order);
     return pfn;
 }

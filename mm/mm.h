@@ -226,6 +226,9 @@ struct swap_device_stats {
 };
 bool swap_device_at(unsigned i, struct swap_device_stats *);
 
+/* Sleeps until page-out has made good what the kernel took from its own share (kernel/pager.h), or cannot. No lock held. */
+void memory_repay(void);
+
 struct pageout_stats {
     uint64_t rounds, barren;  /* since boot; and how many of them, at the end of their efforts, in vain */
     uint64_t scanned, stolen; /* looks at pages and regions; pages that went */

@@ -60,6 +60,12 @@ bool stalled(int *err, struct stall *st) {
     return *err == 0;
 }
 
+void memory_repay(void) {
+    struct stall st = {.frames = 1}; /* for pages: the kernel's share comes before them */
+    int err = -ESTALL;
+    stalled(&err, &st);
+}
+
 void stall_end(struct stall *st) {
     if (st->queued) memory_forget(st);
     if (st->slot) swap_forget(st->slot);

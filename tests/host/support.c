@@ -85,6 +85,8 @@ unsigned inject_left(enum inject_site site) {
 
 /* ---- who serves page-out ---- */
 
+void memory_owed(void) {}
+
 bool current_is_pager(void) {
     return false;
 }
