@@ -16,7 +16,7 @@ bool current_is_pager(void);
 
 /*
  * The running thread has taken frames that are kept for the kernel's own, and that page-out has to replace. On its way to
- * ring 3, where it holds nothing, it waits for that: who makes kernel objects in a loop, and touches no page, does not
- * outrun page-out. Callable anywhere, with any lock held; nothing in a kernel thread.
+ * ring 3, where it holds nothing, it sees to that (memory_repay): who makes kernel objects in a loop, and touches no page,
+ * does not outrun page-out. Callable anywhere, with any lock held; nothing in a kernel thread.
  */
 void memory_owed(void);

@@ -13,7 +13,7 @@
  * frame. With swap it finds one once page-out has made room, and the last line says that it can: enough
  * frames can be evicted. To that end page-out keeps free frames above a low mark. Below it, what may be
  * evicted waits; the kernel's own objects still find PAGER_SHARE frames, and below that, who serves swap does. Who took
- * any of these waits for page-out afterwards (memory_owed).
+ * any of the kernel's sees afterwards that page-out makes them good (memory_owed).
  *
  * Who serves swap is above most of this: in the last two lines PAGER_SHARE pages are for pagers alone, and the kernel's share
  * of the last is theirs, too. So a server that died can be replaced, whatever others took of what it had.
@@ -452,6 +452,13 @@ bool frame_possible(uint64_t n) {
     bool ok = backing && leaves_room(n, to_work_with(0));
     spin_unlock(&frame_lock);
     return ok;
+}
+
+bool frame_share_spent(void) {
+    spin_lock(&frame_lock);
+    bool spent = backing && count[FRAME_FREE] < kept_from(FRAME_KERNEL) + kernel_reserve / 2;
+    spin_unlock(&frame_lock);
+    return spent;
 }
 
 uint64_t frame_wanted(void) {

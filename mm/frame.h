@@ -131,6 +131,8 @@ void frame_unfix_pins(uint64_t n);
 /* Are n frames to be had now for committed pages? Could they be, if all went to swap that may? */
 bool frame_room(uint64_t n);
 bool frame_possible(uint64_t n);
+/* Is half of what is kept for the kernel's own objects gone? */
+bool frame_share_spent(void);
 /* How many frames have to become free until n are to be had? */
 uint64_t frame_lacking(uint64_t n);
 /* From now on n frames are the caller's: others' pages leave them alone, and what it allocates for pages and promises for tables

@@ -226,7 +226,8 @@ struct swap_device_stats {
 };
 bool swap_device_at(unsigned i, struct swap_device_stats *);
 
-/* Sleeps until page-out has made good what the kernel took from its own share (kernel/pager.h), or cannot. No lock held. */
+/* Frames were taken that are kept for the kernel's own objects (kernel/pager.h): has page-out make them good, and when half
+ * of them is gone, sleeps until it has, or cannot. No lock held. */
 void memory_repay(void);
 
 struct pageout_stats {
