@@ -64,9 +64,10 @@ static uint64_t copies_in(const struct space *parent) {
     return n < parent->pmap.resident ? n : parent->pmap.resident;
 }
 
-/* With so many frames the fork can begin again: its tables, too, were taken from what was free, and will be. */
+/* With so many frames the fork can begin again: its tables and regions, too, were taken from what was free, and will be. */
 static uint64_t frames_to_begin(const struct fork *k) {
-    return copies_in(k->parent) + k->child->tables_promised + k->child->tables_wanted;
+    uint64_t regions = page_ceil(k->parent->regions.count * sizeof(struct region)) >> PAGE_SHIFT;
+    return copies_in(k->parent) + k->child->tables_promised + k->child->tables_wanted + regions;
 }
 
 /* One page of a private region: the child's entry for it. -ENOMEM for MAP_NORESERVE alone. */
