@@ -87,9 +87,12 @@ static size_t transfer(struct transfer *t, unsigned n, bool write, int *error) {
         for (unsigned k = 0; k < rq->segments; k++) at += rq->segment[k].len;
         p->backing.submit(&p->backing, rq);
     }
+    struct pi pi = {0};
+    pi_wait_pagers(&pi);
     uint64_t saved = waitq_lock(&p->io);
     while (t->left) waitq_sleep(&p->io, NO_DEADLINE, false);
     waitq_unlock(&p->io, saved);
+    pi_leave_pagers(&pi);
     for (unsigned i = 0; i < n && !*error; i++) {
         *error = t->request[i].error;
         for (unsigned k = 0; !*error && k < t->request[i].segments; k++) good += t->request[i].segment[k].len;

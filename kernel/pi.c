@@ -21,6 +21,8 @@
 
 static struct spinlock pi_lock;
 static struct thread *unsettled GUARDED_BY(&pi_lock); /* to be looked at anew: linked by unsettled_next */
+static struct pi pagers GUARDED_BY(&pi_lock);         /* each of their threads has a share in it: thread.lent */
+static LIST_HEAD(, pi) pager_waiters GUARDED_BY(&pi_lock);
 
 void pi_init(void) {
     spin_init(&pi_lock, "inheritance");
@@ -54,10 +56,22 @@ static void set_top(struct pi *p, int top) REQUIRES(&pi_lock) {
     }
 }
 
+/* Those who wait for pagers have changed, or what one of them is worth. */
+static void look_at_waiters(void) REQUIRES(&pi_lock) {
+    const struct pi *p;
+    int top = PRIORITY_OTHER;
+    LIST_FOREACH(p, &pager_waiters, link) {
+        if (p->top > top) top = p->top;
+    }
+    if (top != pagers.top) set_top(&pagers, top);
+}
+
 /* t waits, and runs at another priority than before. */
 static void pass_on(const struct thread *t) REQUIRES(&pi_lock) {
     struct pi *p = t->waits_for;
-    if (p && (p->waiter ? p->top != t->priority : p->top < t->priority)) set_top(p, t->priority);
+    if (!p || (p->waiter ? p->top == t->priority : p->top >= t->priority)) return;
+    set_top(p, t->priority);
+    if (p->pagers) look_at_waiters();
 }
 
 static void settle(void) REQUIRES(&pi_lock) {
@@ -139,6 +153,45 @@ void pi_detach(struct pi *p, struct thread *t) {
     take(p);
     settle();
     spin_unlock(&pi_lock);
+}
+
+/* ---- pagers ---- */
+
+void pi_wait_pagers(struct pi *p) {
+    struct thread *t = current();
+    if (t->lent.owner) return;
+    spin_lock(&pi_lock);
+    t->waits_for = p;
+    p->waiter = t;
+    p->pagers = true;
+    p->top = t->priority;
+    LIST_INSERT_HEAD(&pager_waiters, p, link);
+    look_at_waiters();
+    settle();
+    spin_unlock(&pi_lock);
+}
+
+void pi_leave_pagers(struct pi *p) {
+    if (!p->pagers) return;
+    spin_lock(&pi_lock);
+    p->waiter->waits_for = NULL;
+    LIST_REMOVE(p, link);
+    look_at_waiters();
+    settle();
+    spin_unlock(&pi_lock);
+}
+
+void pi_join_pagers(struct thread *t) {
+    if (t->lent.owner) return;
+    spin_lock(&pi_lock);
+    LIST_INSERT_HEAD(&pagers.shares, &t->lent, share);
+    give(&t->lent, t, pagers.top);
+    settle();
+    spin_unlock(&pi_lock);
+}
+
+void pi_quit_pagers(struct thread *t) {
+    if (t->lent.owner) pi_unshare(&t->lent);
 }
 
 void pi_set_base(struct thread *t, int priority) {

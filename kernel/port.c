@@ -101,8 +101,15 @@ static void lose(struct backing_queue *q) {
     waitq_unlock(&lost_q, saved);
 }
 
+/* Others wait for it: it comes before what is time-shared, as servers do, and inherits besides. */
+static void be_pager(void) {
+    pi_set_base(current(), 1);
+    pi_join_pagers(current());
+}
+
 static _Noreturn void end_lost(void *arg) {
     (void)arg;
+    be_pager();
     for (;;) {
         uint64_t saved = waitq_lock(&lost_q);
         while (STAILQ_EMPTY(&lost)) waitq_sleep(&lost_q, NO_DEADLINE, false);
@@ -200,6 +207,7 @@ long port_wait(struct server *s, int timeout_ms) {
     struct port *p = s->port;
     uint64_t deadline = timeout_ms < 0 ? NO_DEADLINE : deadline_after((uint64_t)timeout_ms * 1000000);
     int cut_short = timeout_ms == 0;
+    pi_join_pagers(current());
     uint64_t saved = waitq_lock(&p->q);
     while (!news_locked(s) && !cut_short) cut_short = waitq_sleep(&p->q, deadline, true);
     p->seen = p->head;
@@ -250,6 +258,7 @@ bool port_leave(struct port *p, const struct server *s) {
 
 static _Noreturn void page_out(void *arg) {
     (void)arg;
+    be_pager();
     pageout_run();
 }
 

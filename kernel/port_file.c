@@ -230,5 +230,6 @@ long sys_port_open(uint64_t user_name, uint64_t sectors, uint64_t device) {
     if (err) return err;
     __atomic_store_n(&me->pager, true, __ATOMIC_RELAXED);
     space_set_pager(me->space);
+    pi_join_pagers(current());
     return fd_install(f, O_CLOEXEC);
 }

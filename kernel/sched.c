@@ -324,6 +324,7 @@ void sched_start(struct thread *t) {
 }
 
 _Noreturn void sched_exit(void) {
+    pi_quit_pagers(current());
     irq_disable();
     lockdep_none_held("by a thread that ends");
     struct runqueue *rq = runqueue_this();

@@ -69,6 +69,7 @@ struct thread {
     struct thread *unsettled_next;  /* pi_lock: its priority is to be looked at anew... */
     bool unsettled;                 /* pi_lock: ...if so */
     struct rw_share shares[RW_SHARES]; /* G of the lock that each is of: what it holds shared */
+    struct pi lent;                 /* pi_lock: a pager's share of what all pagers hold up; owner: NULL, or itself */
     struct thread *run_next;        /* S: run queue */
     struct thread *wait_next, *wait_prev; /* G */
     uint64_t deadline;              /* S */

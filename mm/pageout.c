@@ -43,6 +43,7 @@ static struct mutex work;
 static struct cond wake, room;
 static unsigned waiting;
 static uint64_t demand, next_busy;
+static uint64_t newest; /* total.barren when the last of those who wait came, or its turn did */
 static struct pageout_stats total;
 static bool kicked;
 static uint64_t hopeless; /* atomic: so many frames were wanted when the last round was barren; 0: it was not */
@@ -52,7 +53,7 @@ void pageout_init(void) {
     cond_init(&wake, "page-out wake");
     cond_init(&room, "page-out room");
     waiting = 0;
-    demand = next_busy = hopeless = 0;
+    demand = next_busy = newest = hopeless = 0;
     total = (struct pageout_stats){0};
     kicked = false;
 }
@@ -143,9 +144,10 @@ static void go_round(struct round *r) {
 
 /* ---- the thread ---- */
 
-/* work held. Frames that those who wait lack. They may have been served, and not have run yet. */
+/* work held. Frames that those who wait lack. They may have been served, or told in vain, and not have run yet: this thread
+ * may be what keeps them from it. */
 static uint64_t lacking(void) {
-    return waiting ? frame_lacking(demand) : 0;
+    return waiting && total.barren < newest + 2 ? frame_lacking(demand) : 0;
 }
 
 /* work held. */
@@ -226,7 +228,7 @@ void pageout_wake(void) {
 /* work held. Who collects waits until nobody else does, and no round of page-out is in vain for it until then. */
 static bool has_turn(struct stall *st) {
     if (!st->collects || frame_collect(st->frames)) return true;
-    st->since = total.barren;
+    st->since = newest = total.barren;
     return false;
 }
 
@@ -245,7 +247,7 @@ static uint64_t demanded(const struct stall *st) {
 /* work held. */
 static void enter(struct stall *st) {
     st->queued = true;
-    st->since = total.barren;
+    st->since = newest = total.barren;
     total.stalls++;
     waiting++;
     demand += demanded(st);
@@ -286,9 +288,12 @@ int memory_ask(struct stall *st) {
 }
 
 int memory_sleep(struct stall *st) {
+    struct pi pi = {0};
     mutex_lock(&work);
+    pi_wait_pagers(&pi); /* after the lock: what it waits for last is where a change of its priority goes */
     int killed = outlook(st) == -EINPROGRESS ? cond_wait_killable(&room, &work) : 0;
     mutex_unlock(&work);
+    pi_leave_pagers(&pi);
     return killed;
 }
 

@@ -272,6 +272,8 @@ static int start(slot_t s, struct stall *st) {
 
 int swap_ask(struct stall *st, bool sleeps) {
     int state;
+    struct pi pi = {0};
+    if (sleeps) pi_wait_pagers(&pi);
     spin_lock(&swap_lock);
     while ((state = slot_exists(st->slot) ? start(st->slot, st) : 0) == -EINPROGRESS) {
         st->waited = true;
@@ -281,6 +283,7 @@ int swap_ask(struct stall *st, bool sleeps) {
         break;
     }
     spin_unlock(&swap_lock);
+    pi_leave_pagers(&pi);
     return state;
 }
 
@@ -334,8 +337,11 @@ uint64_t swap_leaving(void) {
 }
 
 int swap_wait(void) {
+    struct pi pi = {0};
+    pi_wait_pagers(&pi);
     spin_lock(&swap_lock);
     int killed = swap_idle() ? 0 : waitlist_sleep(&others, &swap_lock, true);
     spin_unlock(&swap_lock);
+    pi_leave_pagers(&pi);
     return killed;
 }

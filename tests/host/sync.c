@@ -285,6 +285,14 @@ void waitlist_wake_all(struct waitlist *list) {
     (void)list;
 }
 
+void pi_wait_pagers(struct pi *p) {
+    (void)p;
+}
+
+void pi_leave_pagers(struct pi *p) {
+    (void)p;
+}
+
 void cond_signal(struct cond *c) {
     if (!c->name) host_die("cond_signal on a condition that is not initialised");
 }
