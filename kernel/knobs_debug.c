@@ -30,6 +30,7 @@
 
 #include "arch/ipi.h"
 #include "kernel/aio.h"
+#include "kernel/audit.h"
 #include "kernel/inject.h"
 #include "kernel/port.h"
 #include "kernel/race.h"
@@ -71,11 +72,6 @@ static int set_panic(uint64_t cpu) {
 }
 
 /* ---- the auditor, and failures on order ---- */
-
-static const char *audit(void) {
-    const char *wrong = aio_audit(); /* first: it is exact whatever goes on */
-    return wrong ? wrong : mm_audit();
-}
 
 static uint64_t get_audit(void) {
     return audit() != NULL;

@@ -12,8 +12,8 @@
 
 #include "arch/clock.h"
 #include "arch/serial.h"
-#include "kernel/aio.h"
 #include "kernel/assert.h"
+#include "kernel/audit.h"
 #include "kernel/file.h"
 #include "kernel/init.h"
 #include "kernel/process.h"
@@ -118,8 +118,7 @@ _Noreturn void shutdown(int status) {
     end_others(current_process());
     let_the_dead_go();
     files_drop_objects();
-    const char *wrong = mm_audit();
-    if (!wrong) wrong = aio_audit();
+    const char *wrong = audit();
     if (!wrong) wrong = leaked(text, sizeof text);
     if (wrong) log_line("Holdfast: audit: %s", wrong);
     log_line("Holdfast: process 1 ended %s %d; audit %s", sig ? "by signal" : "with status", sig ? sig : code,

@@ -16,8 +16,8 @@
  * list links, so .next serves as the count of what was seen. The first thing broken is reported; the rest
  * may follow from it.
  *
- * Other CPUs go on meanwhile, so a look may find what was only on its way from one count to another. What is broken
- * stays broken: an audit that finds something looks again, and believes it only if it is never gone.
+ * Other CPUs go on meanwhile, so a look may find what was only on its way from one count to another: who calls looks
+ * again (kernel/audit.c).
  *
  * LOCKING  audit_lock: one audit at a time. Frames: a chunk at a time under frame_freeze. See mm_audit() in mm/mm.h.
  */
@@ -40,8 +40,6 @@ struct audit {
 
 static struct mutex audit_lock = {.guard = {.name = "guard"}, .name = "audit"};
 static char text[160] GUARDED_BY(&audit_lock);
-
-#define TRIES 16
 
 static void found(struct audit *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -278,9 +276,10 @@ static void check_swap(struct audit *a) {
         found(a, "I4: %lu slots are named, but not those that think so", sums.names);
 }
 
-static const char *audit_once(void) {
+const char *mm_audit(void) {
     struct audit a = {0};
     uint64_t charged, cap;
+    mutex_lock(&audit_lock);
     each_block(&a, start_count);
     objects_each(check_object, &a);
     spaces_each(check_space, &a);
@@ -290,17 +289,6 @@ static const char *audit_once(void) {
     charge_get_stats(&charged, &cap);
     if (charged != a.charged) found(&a, "I3: %lu pages charged in all, %lu in spaces", charged, a.charged);
     check_kernel(&a, phys_to_virt(mmu_kernel_root), PT_LEVELS - 1, PT_ENTRIES / 2);
-    return a.broken ? text : NULL;
-}
-
-const char *mm_audit(void) {
-    const char *wrong = NULL;
-    mutex_lock(&audit_lock);
-    for (unsigned tries = 0; tries < TRIES; tries++) {
-        wrong = audit_once();
-        if (!wrong) break;
-        yield_point();
-    }
     mutex_unlock(&audit_lock);
-    return wrong;
+    return a.broken ? text : NULL;
 }

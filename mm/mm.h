@@ -193,9 +193,9 @@ void mm_get_stats(struct mm_stats *);
 int mm_set_lock_cap(uint64_t pages);
 
 /*
- * Check the contract's invariants I1-I4 and I6 over everything: NULL, or a line that says what is broken.
- * Holds the locks of one space and one object at a time, and repeats itself when something seems broken, so
- * that what a few other calls change meanwhile does not matter. Against memory that never comes to rest it cannot win.
+ * One look at everything, for the contract's invariants I1-I4 and I6: NULL, or a line that says what is broken, there until the
+ * next look. Holds the locks of one space and one object at a time: what is only changing meanwhile may seem broken, and is
+ * not at the next look. Sleeps; no lock held.
  */
 const char *mm_audit(void);
 

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) The Holdfast authors
-"""hflib.tap and hflib.stream: what may pass, and above all what may not."""
+"""hflib.tap, hflib.stream and tap-report: what may pass, and above all what may not."""
 
 import os
+import subprocess
 import sys
+import tempfile
 
 TOP = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../..")
 sys.path.insert(0, os.path.join(TOP, "tools"))
@@ -101,5 +103,25 @@ for text, late, wanted in (
         ("exit 5\nexit 0\n", False, 5), ("exit 5\n", True, 5), ("nonsense\nexit x\n", False, status.BOOT)):
     got, line = status.Verdict(text).judge(late, "prog", 1)
     ok(got == wanted and (line is None) == (got < 121), f"verdict {text!r}{' late' * late}: status {wanted}", f"{got} {line}")
+
+
+
+def report(**files):
+    """What tap-report says of a run that left these files in one ring."""
+    with tempfile.TemporaryDirectory() as top:
+        os.mkdir(os.path.join(top, "user"))
+        for name, text in files.items():
+            with open(os.path.join(top, "user", name + ".tap"), "w") as f:
+                f.write(text)
+        run = subprocess.run([os.path.join(TOP, "tools", "tap-report"), top], capture_output=True, text=True, check=False)
+    return run.returncode, run.stdout.splitlines()
+
+
+ok(report(a="1..1\nok 1 - x\n") == (0, ["user: 1 test programs, 1 checks passed, 0 failed", "1 passed, 0 failed"]),
+   "the report of a good run counts")
+got = report(a="1..2\nok 1 - x\nnot ok 2 - y\n# said\n", b="1..2\nok 1 - z\n")
+ok(got == (1, ["user/a: not ok 2 - y", "    # said", "user/b: 2 checks planned, 1 made",
+               "user: 2 test programs, 2 checks passed, 2 failed", "2 passed, 2 failed"]), "that of a bad one says what failed", got)
+ok(report()[0] == 1, "and that of none is a failure")
 
 print(f"1..{count}")

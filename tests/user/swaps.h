@@ -82,13 +82,6 @@ UNUSED static void await_requests(uint64_t n) {
     while (knob("debug.port.requests") < n) sched_yield();
 }
 
-/* An audit beside others at work finds what is only on its way; what is broken stays so. */
-UNUSED static bool audit_at_work(void) {
-    for (int i = 0; i < 100; i++)
-        if (audit_clean()) return true;
-    return false;
-}
-
 /* Pages of swap in use. */
 UNUSED static uint64_t slots_used(void) {
     return knob("vm.swap.total") - knob("vm.swap.free");
