@@ -4,7 +4,7 @@
  *
  * /proc's files on the machine's memory: meminfo, vmstat, swaps.
  *
- * Commitments (mm/frame.c) are against RAM and swap together, so:
+ * Commitments (mm/account.c) are against RAM and swap together, so:
  *
  *      CommitLimit   = RAM less what the kernel uses and keeps, and swap; copies of files that are mapped, and so cannot
  *                      be dropped there and then, take from it

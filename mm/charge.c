@@ -9,7 +9,7 @@
  * uid 0 is above RLIMIT_MEMLOCK, never above the cap. Only who serves swap is: the next server must be locked, though others
  * have locked all that the last one had.
  *
- * The total is kept among the frames that cannot be evicted (mm/frame.c), and judged together with them.
+ * The total is kept among the frames that cannot be evicted (mm/account.c), and judged together with them.
  *
  * LOCKING  a space's charge: space.lock, exclusive. The cap: charge_lock (spin, leaf).
  */

@@ -8,7 +8,7 @@
  * have had to wait, and on the way to ring 3.
  *
  *      free frames   high ─────────────  stop
- *                    low  ─────────────  start                     (mm/frame.c: frame_wanted)
+ *                    low  ─────────────  start                     (mm/account.c: frame_wanted)
  *                         ═════════════  who touches a page waits  (mm/stall.h)
  *                         ·············  the kernel's own, then the pager's
  *
@@ -19,12 +19,12 @@
  *
  * A round that makes nothing free is followed by a harder one: of the whole of memory, twice, then regardless of accesses.
  * If not even that frees a frame and nothing is on its way out, the round was barren: who waits since before two of
- * them gives up. What was committed fits into RAM and swap (mm/frame.c), so this takes a device that fails.
+ * them gives up. What was committed fits into RAM and swap (mm/account.c), so this takes a device that fails.
  *
  * LOCKING  `work` (a mutex, innermost of what sleeps but for swap's own) guards waiting, demand and total. Rounds hold
  *          the list of spaces, or of objects, and try what is on it. A hard round that found nothing waits for one whose
  *          lock was taken, with no other lock held: it is not barren because somebody was at work there. Who
- *          has that lock does not wait for memory (mm/stall.h), so it lets go. Who collects frames (mm/frame.c) holds
+ *          has that lock does not wait for memory (mm/stall.h), so it lets go. Who collects frames (mm/account.c) holds
  *          nothing while it waits for them, and afterwards waits for no lock that is held by who waits for memory.
  */
 #include <asm/errno.h>
