@@ -28,12 +28,12 @@
 
 static struct cache object_cache;
 static struct mutex list_lock;
-static LIST_HEAD(, object) all_objects;
+static TAILQ_HEAD(object_list, object) all_objects;
 
 void object_init(void) {
     cache_init(&object_cache, "object", sizeof(struct object));
     mutex_init(&list_lock, "objects");
-    LIST_INIT(&all_objects);
+    TAILQ_INIT(&all_objects);
 }
 
 static uint64_t pages_for(uint64_t size) {
@@ -108,7 +108,7 @@ static struct object *object_make(enum object_kind kind, const void *data, uint6
     }
     o->size = size;
     mutex_lock(&list_lock);
-    LIST_INSERT_HEAD(&all_objects, o, link);
+    TAILQ_INSERT_HEAD(&all_objects, o, link);
     mutex_unlock(&list_lock);
     return o;
 }
@@ -146,7 +146,7 @@ void object_drop(struct object *o) {
     ASSERT(before != 0);
     if (before > 1) return;
     mutex_lock(&list_lock);
-    LIST_REMOVE(o, link);
+    TAILQ_REMOVE(&all_objects, o, link);
     mutex_unlock(&list_lock);
     ASSERT(LIST_EMPTY(&o->mappings));
     for (uint64_t page = 0; o->leaves && page < pages_for(o->size); page++) forget_page(o, page);
@@ -372,7 +372,7 @@ uint64_t object_reclaim(uint64_t n) {
     uint64_t done = 0;
     struct object *o;
     mutex_lock(&list_lock);
-    LIST_FOREACH(o, &all_objects, link) {
+    TAILQ_FOREACH(o, &all_objects, link) {
         if (done < n) done += reclaim_from(o, n - done);
     }
     mutex_unlock(&list_lock);
@@ -386,6 +386,16 @@ bool object_make_room(void) {
 void objects_each(void (*visit)(struct object *, void *), void *arg) {
     struct object *o;
     mutex_lock(&list_lock);
-    LIST_FOREACH(o, &all_objects, link) visit(o, arg);
+    TAILQ_FOREACH(o, &all_objects, link) visit(o, arg);
+    mutex_unlock(&list_lock);
+}
+
+void objects_rotate(void) {
+    mutex_lock(&list_lock);
+    struct object *o = TAILQ_FIRST(&all_objects);
+    if (o) {
+        TAILQ_REMOVE(&all_objects, o, link);
+        TAILQ_INSERT_TAIL(&all_objects, o, link);
+    }
     mutex_unlock(&list_lock);
 }

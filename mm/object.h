@@ -42,7 +42,7 @@ struct object {
     const uint8_t *data;        /* OBJECT_FILE: its bytes, always mapped */
     paddr_t device;             /* OBJECT_DEVICE: where its registers begin */
     LIST_HEAD(, region) mappings;
-    LIST_ENTRY(object) link;    /* all objects; guarded by the list's own lock */
+    TAILQ_ENTRY(object) link;   /* all objects; guarded by the list's own lock */
 };
 
 void object_init(void);

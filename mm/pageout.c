@@ -125,6 +125,15 @@ static void wait_for_busy(struct round *r) {
     next_busy = r->busy ? total.rounds % r->busy : 0;
 }
 
+/* Who is asked last may find that no more can be written just now: it is another one each time. */
+static void visit_all(struct round *r, bool objects_first) {
+    if (objects_first) objects_each(visit_object, r);
+    spaces_visit(visit_space, r);
+    if (!objects_first) objects_each(visit_object, r);
+    spaces_rotate();
+    objects_rotate();
+}
+
 static void go_round(struct round *r) {
     struct frame_stats fs;
     frame_get_stats(&fs);
@@ -132,8 +141,7 @@ static void go_round(struct round *r) {
     r->holding = fs.count[FRAME_ANON] + fs.count[FRAME_SHARED] + fs.count[FRAME_CACHE];
     swap_drop_ahead();
     r->sum.dropped += object_reclaim(r->wanted);
-    spaces_visit(visit_space, r);
-    objects_each(visit_object, r);
+    visit_all(r, total.rounds % 2);
     wait_for_busy(r);
     mutex_lock(&work);
     total.rounds++;

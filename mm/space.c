@@ -20,7 +20,7 @@
 
 static struct cache space_cache, region_cache;
 static struct mutex list_lock;
-static LIST_HEAD(, space) all_spaces;
+static TAILQ_HEAD(space_list, space) all_spaces;
 static uint64_t nspaces GUARDED_BY(&list_lock);
 static uint64_t ended_faults[2] GUARDED_BY(&list_lock); /* minor and major, of spaces that are gone */
 
@@ -28,7 +28,7 @@ void spaces_init(void) NOT_ANALYSED { /* boot */
     cache_init(&space_cache, "space", sizeof(struct space));
     cache_init(&region_cache, "region", sizeof(struct region));
     mutex_init(&list_lock, "spaces");
-    LIST_INIT(&all_spaces);
+    TAILQ_INIT(&all_spaces);
     nspaces = ended_faults[0] = ended_faults[1] = 0;
 }
 
@@ -60,7 +60,7 @@ struct space *space_create(const struct space_limits *limits) {
     range_init(&s->ranges);
     s->limits = *limits;
     mutex_lock(&list_lock);
-    LIST_INSERT_HEAD(&all_spaces, s, link);
+    TAILQ_INSERT_HEAD(&all_spaces, s, link);
     nspaces++;
     mutex_unlock(&list_lock);
     return s;
@@ -86,7 +86,7 @@ static void space_free(struct space *s) {
     rw_unlock(&s->lock);
     ASSERT(s->mapped == 0 && s->charged == 0 && s->regions.count == 0 && s->tables_promised == 0);
     mutex_lock(&list_lock); /* last: until its pages and charges are gone, the auditor has to count them */
-    LIST_REMOVE(s, link);
+    TAILQ_REMOVE(&all_spaces, s, link);
     nspaces--;
     ended_faults[0] += s->minor_faults;
     ended_faults[1] += s->major_faults;
@@ -123,14 +123,24 @@ void space_on_release(struct space *s, void (*hook)(void *), void *arg) {
 void spaces_visit(void (*visit)(struct space *, void *), void *arg) {
     struct space *s;
     mutex_lock(&list_lock);
-    LIST_FOREACH(s, &all_spaces, link) visit(s, arg);
+    TAILQ_FOREACH(s, &all_spaces, link) visit(s, arg);
+    mutex_unlock(&list_lock);
+}
+
+void spaces_rotate(void) {
+    mutex_lock(&list_lock);
+    struct space *s = TAILQ_FIRST(&all_spaces);
+    if (s) {
+        TAILQ_REMOVE(&all_spaces, s, link);
+        TAILQ_INSERT_TAIL(&all_spaces, s, link);
+    }
     mutex_unlock(&list_lock);
 }
 
 void spaces_each(void (*visit)(struct space *, void *), void *arg) {
     mutex_lock(&list_lock);
     struct space *s;
-    LIST_FOREACH(s, &all_spaces, link) {
+    TAILQ_FOREACH(s, &all_spaces, link) {
         rw_lock_shared(&s->lock);
         visit(s, arg);
         rw_unlock_shared(&s->lock);

@@ -43,7 +43,7 @@ struct space {
     vaddr_t stack_top;              /* 0: no growing stack */
     uint64_t minor_faults, major_faults, pinned; /* atomic */
     vaddr_t hand;                   /* atomic enough: page-out looks here next (mm/evict.c) */
-    LIST_ENTRY(space) link;         /* all spaces */
+    TAILQ_ENTRY(space) link;        /* all spaces */
 };
 
 /* ---- space.c ---- */
@@ -52,6 +52,8 @@ void spaces_init(void);
 bool space_try_hold(struct space *);
 /* Every space, in turn, without its lock; none can go meanwhile. For page-out. */
 void spaces_visit(void (*visit)(struct space *, void *), void *arg);
+/* Another one comes first from now on. */
+void spaces_rotate(void);
 /* Every space, in turn, with its lock held shared; for the auditor. */
 void spaces_each(void (*visit)(struct space *, void *), void *arg);
 
@@ -114,6 +116,7 @@ int objects_swap_in(uint32_t upper, unsigned shift);
 
 /* Every object, for the auditor; called without object locks. */
 void objects_each(void (*visit)(struct object *, void *), void *arg);
+void objects_rotate(void);
 
 /* ---- page.c: leaf entries, a range at a time. Lock held, shared at least; pmap.lock is taken inside ---- */
 
