@@ -109,9 +109,11 @@ static void reads_lost(void *arg) {
     _exit(0);
 }
 
-/* Each read fails once; those that are for several pages are tried page by page, and only the second failure counts. */
+/* Each read fails once; those that are for several pages are tried page by page, and only the second failure counts. This process is
+ * locked: no page of its own is read. */
 static void bad_reads(void) {
     unsigned wrong = 0, unclean = 0, n;
+    mlockall(MCL_CURRENT);
     for (n = 1; n < MOST; n++) {
         lost = anon(N);
         put(lost, N, 3);
@@ -129,6 +131,7 @@ static void bad_reads(void) {
     is_int(wrong, 0, "each reading that fails (%u of them) does no harm, or is SIGBUS", n - 1);
     is_int(unclean, 0, "I1 I4: audit after each");
     ok(n > 10 && n < MOST, "until none fails any more");
+    munlockall();
 }
 
 static void touch_lost(void *arg) {
