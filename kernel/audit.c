@@ -17,14 +17,24 @@
 #include "arch/clock.h"
 #include "kernel/aio.h"
 #include "kernel/sched.h"
+#include "kernel/thread.h"
 #include "mm/mm.h"
 
 #define LOOKS     64
 #define LOOK_STEP 1000000ul /* nanoseconds by which each sleep is longer than the one before: 2 s in all */
 
+/* Not for as little as until a signal comes, which may be pending. False: the thread is to end. */
+static bool pause_for(uint64_t ns) {
+    struct thread *t = current();
+    t->kill_only = true;
+    int killed = sched_sleep_until(clock_now() + ns);
+    t->kill_only = false;
+    return !killed;
+}
+
 const char *audit(void) {
     const char *wrong = aio_audit();
     if (wrong) return wrong;
-    for (unsigned look = 1; (wrong = mm_audit()) && look < LOOKS; look++) sched_sleep_until(clock_now() + look * LOOK_STEP);
+    for (unsigned look = 1; (wrong = mm_audit()) && look < LOOKS && pause_for(look * LOOK_STEP); look++) {}
     return wrong;
 }

@@ -87,7 +87,6 @@ static long new_thread(const struct clone_request *r) {
     int tid = t->tid;
     if (r->flags & CLONE_PARENT_SETTID) (void)copyout(r->parent_tid, &tid, sizeof tid);
     if (r->flags & CLONE_CHILD_SETTID) (void)copyout(r->child_tid, &tid, sizeof tid);
-    if (p->pager) pi_join_pagers(t);
     sched_start(t);
     return tid;
 }

@@ -25,6 +25,7 @@
 #include "kernel/aio.h"
 #include "kernel/file.h"
 #include "kernel/futex.h"
+#include "kernel/pager.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/usage.h"
@@ -140,7 +141,7 @@ static void become(struct process *me, const struct program *p, const char *path
     signal_recheck_locked(t);
     if (*path) process_set_name(me, path);
     spin_unlock(&process_lock);
-    if (me->pager) space_set_pager(p->space);
+    if (current_is_pager()) space_set_pager(p->space);
     sched_set_space(p->space);
     process_push_limits(me); /* they may have been changed while the new space was being built */
     space_drop(old);

@@ -83,7 +83,6 @@ static void start(struct process *child, struct process *parent, struct thread *
     process_publish_locked(child, parent, t);
     signal_recheck_locked(t); /* whoever found it in the table may have sent it one */
     spin_unlock(&process_lock);
-    if (parent->pager) pi_join_pagers(t);
     sched_start(t);
 }
 

@@ -166,7 +166,7 @@ void pi_wait_pagers(struct pi *p) {
     p->pagers = true;
     p->top = t->priority;
     LIST_INSERT_HEAD(&pager_waiters, p, link);
-    look_at_waiters();
+    if (p->top > pagers.top) set_top(&pagers, p->top);
     settle();
     spin_unlock(&pi_lock);
 }
@@ -176,17 +176,18 @@ void pi_leave_pagers(struct pi *p) {
     spin_lock(&pi_lock);
     p->waiter->waits_for = NULL;
     LIST_REMOVE(p, link);
-    look_at_waiters();
+    if (p->top == pagers.top && p->top > PRIORITY_OTHER) look_at_waiters();
     settle();
     spin_unlock(&pi_lock);
 }
 
 void pi_join_pagers(struct thread *t) {
-    if (t->lent.owner) return;
     spin_lock(&pi_lock);
-    LIST_INSERT_HEAD(&pagers.shares, &t->lent, share);
-    give(&t->lent, t, pagers.top);
-    settle();
+    if (!t->lent.owner) {
+        LIST_INSERT_HEAD(&pagers.shares, &t->lent, share);
+        give(&t->lent, t, pagers.top);
+        settle();
+    }
     spin_unlock(&pi_lock);
 }
 

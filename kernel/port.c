@@ -207,7 +207,6 @@ long port_wait(struct server *s, int timeout_ms) {
     struct port *p = s->port;
     uint64_t deadline = timeout_ms < 0 ? NO_DEADLINE : deadline_after((uint64_t)timeout_ms * 1000000);
     int cut_short = timeout_ms == 0;
-    pi_join_pagers(current());
     uint64_t saved = waitq_lock(&p->q);
     while (!news_locked(s) && !cut_short) cut_short = waitq_sleep(&p->q, deadline, true);
     p->seen = p->head;

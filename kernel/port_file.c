@@ -228,8 +228,6 @@ long sys_port_open(uint64_t user_name, uint64_t sectors, uint64_t device) {
     if (err >= 0) err = check_server(me, name);
     if (!err) err = open_port(name, sectors, (int)device, &f);
     if (err) return err;
-    __atomic_store_n(&me->pager, true, __ATOMIC_RELAXED);
-    space_set_pager(me->space);
-    pi_join_pagers(current());
+    process_set_pager(me);
     return fd_install(f, O_CLOEXEC);
 }

@@ -117,6 +117,7 @@ void process_free(struct process *p) {
 static void add_locked(struct process *p, struct thread *t, int tid) REQUIRES(&process_lock) {
     t->tid = tid;
     LIST_INSERT_HEAD(&p->threads, t, of_process);
+    if (p->pager) pi_join_pagers(t);
     LIST_INSERT_HEAD(&tids[(unsigned)tid % TID_BUCKETS], t, by_tid);
     p->nlisted++;
 }
@@ -177,6 +178,15 @@ void process_set_name(struct process *p, const char *path) {
 
 void memory_owed(void) {
     if (current_process()) __atomic_or_fetch(&current()->attention, ATTENTION_MEMORY, __ATOMIC_RELAXED);
+}
+
+void process_set_pager(struct process *p) {
+    struct thread *t;
+    spin_lock(&process_lock);
+    __atomic_store_n(&p->pager, true, __ATOMIC_RELAXED);
+    LIST_FOREACH(t, &p->threads, of_process) pi_join_pagers(t);
+    spin_unlock(&process_lock);
+    space_set_pager(p->space);
 }
 
 bool current_is_pager(void) {

@@ -72,7 +72,7 @@ struct process {
     struct waitlist child_event;        /* P: threads in wait4 and waitid */
     struct space *space;                /* 1: its own reference; NULL in a zombie */
     struct vfork *vfork;                /* P: the space is borrowed, and who waits for it back; kernel/fork.c */
-    bool pager;                         /* atomic: kernel/pager.h; once true, it stays. Children inherit it */
+    bool pager;                         /* P to write, atomic: kernel/pager.h; once true, it stays. Children inherit it */
     bool borrows;                       /* 1: the space is another process's until exec (vfork) */
     struct files *files;                /* 1: the table has a lock of its own */
     struct aio_process *aio;            /* NULL until the first request; then set once, atomically; 1 to clear */
@@ -132,6 +132,8 @@ bool process_add_thread_locked(struct process *, struct thread *) REQUIRES(&proc
 /* exec: the only thread left is the process's first from now on. */
 void process_take_pid_locked(struct process *, struct thread *) REQUIRES(&process_lock);
 void process_space_limits_locked(const struct process *, struct space_limits *) REQUIRES(&process_lock);
+/* It serves from now on, with all its threads (kernel/pager.h). No lock held. */
+void process_set_pager(struct process *);
 /* From the last part of a path. */
 void process_set_name(struct process *, const char *path);
 

@@ -46,7 +46,7 @@ static enum verdict ask(const struct region *r, uint64_t page, pfn_t pfn, bool t
     spin_lock(&pm->lock);
     pte_t *slot = entry_of(r, page, &va);
     if (slot && pte_pfn(*slot) == pfn) { /* a private copy is no business of ours */
-        if (is_locked(r) || r->space->pager) {
+        if (is_locked(r) || __atomic_load_n(&r->space->pager, __ATOMIC_RELAXED)) {
             v = KEEP;
         } else if ((*slot & PTE_A) && !force) {
             pmap_age(slot);

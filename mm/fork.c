@@ -66,7 +66,7 @@ static uint64_t copies_in(const struct space *parent) {
 
 /* With so many frames the fork can begin again: its tables and regions, too, were taken from what was free, and will be. */
 static uint64_t frames_to_begin(const struct fork *k) {
-    uint64_t regions = page_ceil(k->parent->regions.count * sizeof(struct region)) >> PAGE_SHIFT;
+    uint64_t regions = region_frames(k->parent->regions.count);
     return copies_in(k->parent) + k->child->tables_promised + k->child->tables_wanted + regions;
 }
 

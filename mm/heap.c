@@ -65,6 +65,10 @@ void cache_init(struct cache *c, const char *name, size_t size) {
     c->live = c->slabs = 0;
 }
 
+uint64_t cache_frames(const struct cache *c, uint64_t n) {
+    return (n + c->per_slab - 1) / c->per_slab;
+}
+
 static struct slab *slab_make(struct cache *c) {
     pfn_t pfn = frame_alloc(FRAME_KERNEL);
     if (pfn == NO_PFN) return NULL;

@@ -35,6 +35,8 @@ void cache_init(struct cache *, const char *name, size_t size);
 void *cache_alloc(struct cache *);      /* contents unspecified */
 void *cache_alloc_zero(struct cache *);
 void cache_free(struct cache *, void *);
+/* Frames that n objects take, if they share none with others. */
+uint64_t cache_frames(const struct cache *, uint64_t n);
 
 void heap_init(void);
 void *heap_alloc(size_t);               /* 16-aligned; page-aligned above half a page; up to 4 MiB */

@@ -115,6 +115,11 @@ static void wait_for_object(struct round *r) {
     add_up(r, &ev);
 }
 
+/* In step with nothing: who is visited when changes from round to round, too. */
+static uint64_t scattered(uint64_t n) {
+    return n * 0x9e3779b97f4a7c15ul >> 32;
+}
+
 /* Nothing was found, not even with effort: perhaps where somebody was at work. Another one each time. */
 static void wait_for_busy(struct round *r) {
     bool poor = r->effort >= EFFORT_WAITS && r->sum.written + r->sum.dropped == 0;
@@ -122,7 +127,7 @@ static void wait_for_busy(struct round *r) {
     if (r->object && poor) wait_for_object(r);
     if (r->space) space_drop(r->space);
     if (r->object) object_drop(r->object);
-    next_busy = r->busy ? total.rounds % r->busy : 0;
+    next_busy = r->busy ? scattered(total.rounds) % r->busy : 0;
 }
 
 /* Who is asked last may find that no more can be written just now: it is another one each time. */
@@ -220,11 +225,16 @@ _Noreturn void pageout_run(void) {
     }
 }
 
+/* No more is wanted than when there was nothing to be had. */
+static bool is_hopeless(void) {
+    return frame_wanted() <= __atomic_load_n(&hopeless, __ATOMIC_RELAXED);
+}
+
 /* Not for a pager: what it has just brought, some of it ahead of its time, would go before those it serves have looked. They
  * wake page-out as they go on. */
 void pageout_wake(void) {
     if (current_is_pager() || __atomic_load_n(&kicked, __ATOMIC_RELAXED)) return; /* it comes */
-    if (frame_wanted() <= __atomic_load_n(&hopeless, __ATOMIC_RELAXED)) return;
+    if (is_hopeless()) return;
     mutex_lock(&work);
     __atomic_store_n(&kicked, true, __ATOMIC_RELAXED);
     cond_signal(&wake);
@@ -235,9 +245,11 @@ void pageout_wake(void) {
 
 /* work held. Who collects waits until nobody else does, and no round of page-out is in vain for it until then. */
 static bool has_turn(struct stall *st) {
-    if (!st->collects || frame_collect(st->frames)) return true;
-    st->since = newest = total.barren;
-    return false;
+    bool had = st->turn;
+    if (!st->collects) return true;
+    st->turn = frame_collect(st->frames);
+    if (!had) st->since = newest = total.barren;
+    return st->turn;
 }
 
 /* work held. */
@@ -299,10 +311,22 @@ int memory_sleep(struct stall *st) {
     struct pi pi = {0};
     mutex_lock(&work);
     pi_wait_pagers(&pi); /* after the lock: what it waits for last is where a change of its priority goes */
-    int killed = outlook(st) == -EINPROGRESS ? cond_wait_killable(&room, &work) : 0;
+    int killed = 0;
+    if (outlook(st) == -EINPROGRESS) {
+        cond_signal(&wake); /* its turn may have come this moment */
+        killed = cond_wait_killable(&room, &work);
+    }
     mutex_unlock(&work);
     pi_leave_pagers(&pi);
     return killed;
+}
+
+void memory_repay(void) {
+    struct stall st = {.frames = 1}; /* for pages: the kernel's share comes before them */
+    int err = -ESTALL;
+    if (!frame_share_spent() || is_hopeless()) return;
+    stalled(&err, &st);
+    stall_end(&st);
 }
 
 void memory_forget(struct stall *st) {

@@ -154,6 +154,10 @@ struct region *region_alloc(void) {
     return cache_alloc_zero(&region_cache);
 }
 
+uint64_t region_frames(uint64_t n) {
+    return cache_frames(&region_cache, n);
+}
+
 int spares_get(struct spares *sp, unsigned n) {
     *sp = (struct spares){{NULL, NULL}};
     for (unsigned i = 0; i < n; i++) {

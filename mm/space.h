@@ -64,6 +64,7 @@ struct spares {
 int spares_get(struct spares *, unsigned n); /* 0 or -ENOMEM */
 void spares_put(struct spares *);            /* gives back what was not used */
 struct region *region_alloc(void);           /* zeroed; NULL: no memory */
+uint64_t region_frames(uint64_t n);          /* that so many regions take */
 
 /* All below: lock held exclusive. */
 

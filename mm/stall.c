@@ -60,14 +60,6 @@ bool stalled(int *err, struct stall *st) {
     return *err == 0;
 }
 
-void memory_repay(void) {
-    struct stall st = {.frames = 1}; /* for pages: the kernel's share comes before them */
-    int err = -ESTALL;
-    if (!frame_share_spent()) return; /* page-out is at it */
-    stalled(&err, &st);
-    stall_end(&st);
-}
-
 void stall_end(struct stall *st) {
     if (st->queued) memory_forget(st);
     if (st->slot) swap_forget(st->slot);

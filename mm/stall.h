@@ -34,6 +34,7 @@ struct stall {
     bool waited;     /* for a device: a major fault */
     bool queued;     /* among those who wait for frames */
     uint64_t since;  /* rounds of page-out that had been in vain when they were asked for */
+    bool turn;       /* it collects, and nobody else does */
     bool collects;   /* in: what it waits for is kept for it until the stall's end, for who wants many frames at once */
 };
 

@@ -109,8 +109,8 @@ static void reads_lost(void *arg) {
     _exit(0);
 }
 
-/* Each read fails once; those that are for several pages are tried page by page, and only the second failure counts. This process is
- * locked: no page of its own is read. */
+/* Each read fails once; those that are for several pages are tried page by page, and only the second failure counts. This process
+ * is locked: no page of its own is read. */
 static void bad_reads(void) {
     unsigned wrong = 0, unclean = 0, n;
     mlockall(MCL_CURRENT);
