@@ -27,6 +27,10 @@
  *                                     run these tables, under this process-context identifier (SDM Vol. 3, 4.10.1). What is
  *                                     remembered under it is used from here on if `keep`, else forgotten, but for global ones
  *
+ *   void mmu_copy_page(void *to, const void *from)
+ *                                     one page. Ring 3 or a device may be writing to it: what then arrives was there, word by
+ *                                     word, at some moment of the copying. No tool that looks for data races is told
+ *
  * What is remembered under another identifier than the current one is not used, nor forgotten by any of these.
  */
 

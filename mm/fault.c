@@ -48,7 +48,7 @@ static void copy_frame(pfn_t to, pfn_t from) {
     if (from == zero_pfn)
         memset(frame_addr(to), 0, PAGE_SIZE);
     else
-        memcpy(frame_addr(to), frame_addr(from), PAGE_SIZE);
+        mmu_copy_page(frame_addr(to), frame_addr(from));
 }
 
 static int lacks_frame(struct stall *st) {

@@ -26,7 +26,6 @@
 
 #include "kernel/assert.h"
 #include "kernel/race.h"
-#include "libc/core/string.h"
 #include "mm/space.h"
 #include "mm/swap.h"
 
@@ -83,7 +82,7 @@ static int copy_entry(struct fork *k, const struct region *r, vaddr_t va, pte_t 
         pfn_t copy = frame_alloc(FRAME_ANON);
         if (copy == NO_PFN && !(r->flags & REGION_PROMISED)) frame_uncommit(1);
         if (copy == NO_PFN) return -ESTALL;
-        memcpy(frame_addr(copy), frame_addr(pfn), PAGE_SIZE);
+        mmu_copy_page(frame_addr(copy), frame_addr(pfn));
         k->left -= COPY;
         pmap_set(to, child_slot, (e & ~PTE_FRAME) | ((pte_t)copy << PAGE_SHIFT));
         return 0;

@@ -21,6 +21,7 @@ void mmu_flush_page(vaddr_t);
 void mmu_flush_user(void);
 paddr_t mmu_root(void);
 void mmu_load(paddr_t root, unsigned pcid, bool keep);
+void mmu_copy_page(void *to, const void *from);
 
 /* mm/frame.c tells the machine what it gives and takes back: 2^order frames. Nothing on real hardware. */
 void host_frame_given(pfn_t, unsigned order);

@@ -266,6 +266,10 @@ void mmu_flush_user(void) {
     forget_all();
 }
 
+void mmu_copy_page(void *to, const void *from) {
+    memcpy(to, from, PAGE_SIZE);
+}
+
 /* INVLPG drops a large page whole, whatever address inside it is named. */
 void mmu_flush_page(vaddr_t va) {
     for (unsigned i = 0; i < m->nused; i++) {

@@ -65,6 +65,11 @@ static inline void mmu_flush_user(void) {
     mmu_set_cr3(mmu_cr3());
 }
 
+static inline void mmu_copy_page(void *to, const void *from) {
+    uint64_t words = PAGE_SIZE / 8;
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
 /* The host's machine, and kernels made with KASAN=1, want to know which frames and bytes are given out and taken back. */
 #ifdef KASAN
 #define MACHINE_SHADOW_PAGES(frames)         kasan_pages(frames)
