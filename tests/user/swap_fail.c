@@ -92,12 +92,19 @@ static void loses_nothing(const char *site) {
     ok(n > 1 && n < MOST, "until none fails any more");
 }
 
+/* If the kernel had taken nothing for itself. */
+static long could_promise(void) {
+    return proc_pages("/proc/meminfo", "CommitLimit") + proc_pages("/proc/meminfo", "Kernel");
+}
+
 static void bad_writes(void) {
     uint64_t bad = knob("vm.swap.bad"), errors = knob("vm.swap.errors"), total = knob("vm.swap.total");
+    long limit = could_promise();
     loses_nothing("debug.inject.swap_write");
     uint64_t now = knob("vm.swap.bad") - bad;
     ok(now > 0 && now == knob("vm.swap.errors") - errors, "%lu slots are bad: those that could not be written", now);
     is_int((long)knob("vm.swap.total"), (long)total, "the device is as large as before");
+    is_int(limit - could_promise(), (long)now, "but so much less can be promised");
 }
 
 static char *lost;
