@@ -26,6 +26,6 @@ bench-swap: $(B)/bench/swap $(B)/bench/evict $(B)/bench/count.so $(B)/holdfast.e
 	$(Q)bench/swap.py $(B)/bench/swap $(B)/bench/count.so
 	$(Q)bench/swap.py --mem 2G --swap 64M $(B)/bench/evict $(B)/bench/count.so scan
 	$(Q)tools/hf run --swap 64M $(B)/bench/evict server
-	$(Q)tools/hf run --mem 16M --swap 128M --timeout 600 $(B)/bench/evict fair 12
+	$(Q)tools/hf run --icount --mem 64M --swap 256M --timeout 600 $(B)/bench/evict fair 56
 	$(if $(LINUX),$(Q)bench/swap.py --linux $(LINUX) $(B)/bench/swap $(B)/bench/count.so)
 .PHONY: bench-swap
