@@ -121,7 +121,7 @@ void evict_object_locked(struct object *o, struct eviction *ev) {
 }
 
 void evict_object(struct object *o, struct eviction *ev) {
-    if (o->kind == OBJECT_DEVICE || o->resident == 0) return;
+    if (o->kind == OBJECT_DEVICE || __atomic_load_n(&o->resident, __ATOMIC_RELAXED) == 0) return;
     ev->busy = true;
     if (!mutex_trylock(&o->lock)) return;
     ev->busy = false;

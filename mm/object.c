@@ -357,7 +357,7 @@ long object_write(struct object *o, uint64_t offset, const void *from, size_t le
 /* Clean pages that only this object holds. */
 static uint64_t reclaim_from(struct object *o, uint64_t n) {
     uint64_t done = 0;
-    if (o->kind != OBJECT_FILE || o->resident == 0 || !mutex_trylock(&o->lock)) return 0;
+    if (o->kind != OBJECT_FILE || __atomic_load_n(&o->resident, __ATOMIC_RELAXED) == 0 || !mutex_trylock(&o->lock)) return 0;
     for (uint64_t page = 0; page < pages_for(o->size) && done < n; page++) {
         pfn_t pfn = *object_slot(o, page);
         if (!index_resident(pfn) || frame_of(pfn)->refs > 1) continue;

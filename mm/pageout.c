@@ -69,6 +69,11 @@ struct round {
     struct object *object;    /* or */
 };
 
+/* Pages that somebody holds: others go on counting. */
+static uint64_t about(const uint64_t *resident) {
+    return __atomic_load_n(resident, __ATOMIC_RELAXED);
+}
+
 static struct eviction share_of(const struct round *r, uint64_t holds) {
     unsigned shift = r->effort < 3 ? 3 - r->effort : 0;
     return (struct eviction){.most = r->wanted * holds / (r->holding + 1) + 1, .most_looks = (holds >> shift) + 64,
@@ -85,7 +90,7 @@ static void add_up(struct round *r, const struct eviction *ev) {
 
 static void visit_space(struct space *s, void *arg) {
     struct round *r = arg;
-    struct eviction ev = share_of(r, s->pmap.resident);
+    struct eviction ev = share_of(r, about(&s->pmap.resident));
     evict_space(s, &ev);
     if (ev.busy && r->busy++ == r->pass && space_try_hold(s)) r->space = s;
     add_up(r, &ev);
@@ -93,14 +98,14 @@ static void visit_space(struct space *s, void *arg) {
 
 static void visit_object(struct object *o, void *arg) {
     struct round *r = arg;
-    struct eviction ev = share_of(r, o->resident);
+    struct eviction ev = share_of(r, about(&o->resident));
     evict_object(o, &ev);
     if (ev.busy && r->busy++ == r->pass && object_try_hold(o)) r->object = o;
     add_up(r, &ev);
 }
 
 static void wait_for_space(struct round *r) {
-    struct eviction ev = share_of(r, r->space->pmap.resident);
+    struct eviction ev = share_of(r, about(&r->space->pmap.resident));
     rw_lock_shared(&r->space->lock);
     evict_space_locked(r->space, &ev);
     rw_unlock_shared(&r->space->lock);
@@ -108,7 +113,7 @@ static void wait_for_space(struct round *r) {
 }
 
 static void wait_for_object(struct round *r) {
-    struct eviction ev = share_of(r, r->object->resident);
+    struct eviction ev = share_of(r, about(&r->object->resident));
     mutex_lock(&r->object->lock);
     evict_object_locked(r->object, &ev);
     mutex_unlock(&r->object->lock);
@@ -343,13 +348,13 @@ void memory_freed(void) {
 
 static void evict_whole(struct space *s, void *arg) {
     struct eviction *ev = arg;
-    ev->most_looks = ev->looked + s->pmap.resident + s->regions.count + 1;
+    ev->most_looks = ev->looked + about(&s->pmap.resident) + s->regions.count + 1;
     evict_space(s, ev);
 }
 
 static void evict_object_whole(struct object *o, void *arg) {
     struct eviction *ev = arg;
-    ev->most_looks = ev->looked + o->resident + 1;
+    ev->most_looks = ev->looked + about(&o->resident) + 1;
     evict_object(o, ev);
 }
 

@@ -340,13 +340,13 @@ void space_get_stats(struct space *s, struct space_stats *out) {
     rw_lock_shared(&s->lock);
     *out = (struct space_stats){
         .mapped = s->mapped,
-        .resident = s->pmap.resident,
+        .resident = __atomic_load_n(&s->pmap.resident, __ATOMIC_RELAXED),
         .locked = s->charged,
         .accessible = s->accessible,
         .pinned = s->pinned,
         .regions = s->regions.count,
-        .tables = s->pmap.tables,
-        .swapped = s->pmap.swapped,
+        .tables = __atomic_load_n(&s->pmap.tables, __ATOMIC_RELAXED),
+        .swapped = __atomic_load_n(&s->pmap.swapped, __ATOMIC_RELAXED),
         .minor_faults = s->minor_faults,
         .major_faults = s->major_faults,
         .future = s->future == LOCK_NONE ? 0 : s->future == LOCK_FULL ? MCL_FUTURE : MCL_FUTURE | MCL_ONFAULT,
