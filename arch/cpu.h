@@ -26,9 +26,11 @@ struct cpu {
     uint32_t id;
     uint32_t preempt_off;       /* nesting: spinlocks held and explicit preempt_disable */
     uint32_t irq_depth;         /* nesting of interrupt handlers */
-    bool resched;               /* another thread is due: switch when preemption is on */
+    bool resched;               /* another thread is due: switch when preemption is on. Set by any CPU */
+    bool tells;                 /* others have to be told that theirs may be: interrupt them then. The byte after resched */
     struct thread *idle;
     uint32_t apic_id;           /* its hardware's name for it; constant */
+    uint64_t to_tell;           /* which */
 } __attribute__((aligned(64)));
 
 extern struct cpu cpus[MAX_CPUS];
@@ -57,6 +59,14 @@ static inline struct cpu *cpu_this(void) {
 static inline bool cpu_resched(void) {
     return __atomic_load_n(&cpu_this()->resched, __ATOMIC_RELAXED);
 }
+
+/* Is there anything to do once preemption is on: for this CPU or for others? One instruction, both bytes. */
+static inline bool cpu_has_due(void) {
+    bool due;
+    __asm__ volatile("cmpw $0, %%gs:%c1" : "=@ccnz"(due) : "i"(offsetof(struct cpu, resched)) : "memory");
+    return due;
+}
+_Static_assert(offsetof(struct cpu, tells) == offsetof(struct cpu, resched) + 1, "cpu_has_due reads both");
 
 /* The thread that runs here. One instruction on GS, so that no preemption can come in between; the same for the counter. */
 static inline struct thread *cpu_thread(void) {

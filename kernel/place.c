@@ -112,10 +112,22 @@ static struct thread *take_from(struct runqueue *from, unsigned cpu, int most, i
     return t;
 }
 
+/*
+ * Does anybody wait there above this level, but for the one that is the next? Not locked: whoever makes a thread wait looks for
+ * a CPU for it after the last of his stores, with a fence between; so if any of these loads is too early for one of them, he
+ * sees what this CPU has stored before its own fence.
+ */
+static bool has_waiting(unsigned cpu, int above) {
+    const struct runqueue *rq = &runqueues[cpu];
+    int top = runqueue_highest(rq);
+    bool due = top > __atomic_load_n(&rq->running, __ATOMIC_RELAXED);
+    return top > above && __atomic_load_n(&rq->ready, __ATOMIC_RELAXED) > due;
+}
+
 bool place_outranked(unsigned cpu, int above) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < cpu_count(); i++)
-        if (i != cpu && runqueue_highest(&runqueues[i]) > above) return true;
+        if (i != cpu && has_waiting(i, above)) return true;
     return false;
 }
 
@@ -123,7 +135,7 @@ struct thread *place_pull(unsigned cpu, int above) {
     struct thread *t = NULL;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < cpu_count() && !t; i++)
-        if (i != cpu && runqueue_highest(&runqueues[i]) > above) t = take_from(&runqueues[i], cpu, PRIORITY_MAX, above + 1);
+        if (i != cpu && has_waiting(i, above)) t = take_from(&runqueues[i], cpu, PRIORITY_MAX, above + 1);
     return t;
 }
 

@@ -13,7 +13,8 @@
 
 #include "arch/cpu.h"
 
-/* The slow half of preempt_enable: a switch is due. Does nothing with interrupts off: they have their own end. */
+/* The slow half of preempt_enable: a switch is due (but not with interrupts off: they have their own end), or other CPUs
+ * are to be told that one is due there. */
 void sched_preempt(void);
 
 static inline void preempt_disable(void) {
@@ -26,5 +27,5 @@ static inline bool preempt_enable_quiet(void) {
 }
 
 static inline void preempt_enable(void) {
-    if (preempt_enable_quiet() && __builtin_expect(cpu_resched(), 0)) sched_preempt();
+    if (preempt_enable_quiet() && __builtin_expect(cpu_has_due(), 0)) sched_preempt();
 }

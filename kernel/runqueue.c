@@ -54,10 +54,21 @@ struct thread *runqueue_leave_locked(struct runqueue *rq, struct thread *t) {
     return runqueue_send_locked(t, (unsigned)cpu);
 }
 
+/*
+ * Not here and now, but when this CPU has let go of its last spinlock (preempt_enable): what is told would want them, this
+ * queue's and most likely the one under which it was woken, and if both are virtual CPUs on one real one, it would turn
+ * in vain until its time is over.
+ */
+void runqueue_tell_locked(struct runqueue *rq) {
+    struct cpu *me = cpu_this();
+    me->to_tell |= 1ul << rq->cpu->id;
+    me->tells = true;
+}
+
 /* Interrupts are off, so this CPU looks at resched again before anything else; another one has to be told. */
 void runqueue_notice_locked(struct runqueue *rq) {
     __atomic_store_n(&rq->cpu->resched, true, __ATOMIC_RELAXED);
-    if (rq->cpu != cpu_this()) ipi_reschedule(rq->cpu->id);
+    if (rq->cpu != cpu_this()) runqueue_tell_locked(rq);
 }
 
 struct thread *runqueue_ready_locked(struct runqueue *rq, struct thread *t) {
@@ -68,7 +79,7 @@ struct thread *runqueue_ready_locked(struct runqueue *rq, struct thread *t) {
     if (next) runqueue_notice_locked(rq);
     struct thread *leaves = waits ? runqueue_leave_locked(rq, waits) : NULL;
     if (!next && !leaves && rq->cpu == cpu_this()) timer_slice_locked(rq);
-    else if (!next && !leaves && rq->tick == NO_DEADLINE) ipi_reschedule(rq->cpu->id); /* its own clock has to be armed there */
+    else if (!next && !leaves && rq->tick == NO_DEADLINE) runqueue_tell_locked(rq); /* its own clock has to be armed there */
     return leaves;
 }
 
@@ -79,7 +90,7 @@ struct thread *runqueue_place_locked(struct runqueue *rq, struct thread *t) {
 
 /* Where it was going it may not run any more. That CPU may have been found idle and think that it gets something. */
 static struct thread *go_on_locked(struct runqueue *rq, struct thread *t) REQUIRES(&rq->lock) {
-    ipi_reschedule(rq->cpu->id);
+    runqueue_tell_locked(rq);
     return runqueue_send_locked(t, place_choose(t));
 }
 

@@ -133,6 +133,8 @@ struct thread *place_evade_locked(struct runqueue *rq) REQUIRES(&rq->lock);
 
 /* The queue that a thread belongs to, locked: where it runs, waits to run, slept, or is going to. */
 struct runqueue *runqueue_lock_of(struct thread *, uint64_t *saved);
+/* The queue's CPU has to come by the kernel: it is interrupted when this one holds no spinlock any more. */
+void runqueue_tell_locked(struct runqueue *rq) REQUIRES(&rq->lock);
 /* The CPU has to look at its queue. */
 void runqueue_notice_locked(struct runqueue *rq) REQUIRES(&rq->lock);
 

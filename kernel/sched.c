@@ -137,9 +137,20 @@ void sched_yield(void) {
     if (__atomic_load_n(&runqueue_this()->ready, __ATOMIC_RELAXED)) give_way(true);
 }
 
+/* Interrupts are off, preemption is not. */
+static void tell_others(void) {
+    struct cpu *cpu = cpu_this();
+    uint64_t others = cpu->to_tell;
+    cpu->to_tell = 0;
+    cpu->tells = false;
+    for (; others; others &= others - 1) ipi_reschedule((unsigned)__builtin_ctzl(others));
+}
+
 void sched_preempt(void) {
     uint64_t flags = irq_save();
-    bool due = (flags & 0x200) && cpu_resched() && cpu_this()->preempt_off == 0;
+    const struct cpu *cpu = cpu_this();
+    if (cpu->tells && cpu->preempt_off == 0) tell_others();
+    bool due = (flags & 0x200) && cpu_resched() && cpu->preempt_off == 0;
     irq_restore(flags);
     if (due) give_way(false);
 }
@@ -150,6 +161,7 @@ void sched_preempt(void) {
  */
 void sched_irq_exit(void) {
     struct runqueue *rq = runqueue_this();
+    if (cpu_this()->tells) tell_others();
     if (__atomic_load_n(&rq->ready, __ATOMIC_RELAXED) && rq->tick == NO_DEADLINE) { /* another CPU put a thread here */
         spin_lock(&rq->lock);
         timer_slice_locked(rq);
@@ -231,7 +243,7 @@ static void wake_if(struct thread *t, bool interrupted) {
         if (t->deadline != NO_DEADLINE) timer_remove_locked(rq, t);
         moving = runqueue_place_locked(rq, t);
     } else if (interrupted && t->state == THREAD_RUNNING && rq->cpu != cpu_this()) {
-        ipi_reschedule(rq->cpu->id); /* it runs elsewhere: it is to come by the kernel */
+        runqueue_tell_locked(rq); /* it runs elsewhere: it is to come by the kernel */
     }
     runqueue_release(rq, saved, moving);
 }
