@@ -26,6 +26,7 @@
  *   vm.stats.pins                   N    pins on frames
  *   vm.stats.spaces .regions        N    address spaces; mapped ranges in them
  *   vm.stats.heap_live              N    kernel heap blocks in use
+ *   vm.stats.slabs                  N    frames in which the kernel's small objects lie: how many depends on how they are strewn
  *   vm.stats.tlb_batches            N    since boot: batches of changes that other CPUs' TLBs may have to know (arch/tlb.h)
  *   vm.stats.tlb_shootdowns .tlb_interrupted
  *                                   N    of them, those that interrupted other CPUs; how many CPUs in all
@@ -213,6 +214,7 @@ const struct knob knobs[] = {
     {"vm.stats.spaces", N(get_vm_spaces)},
     {"vm.stats.regions", N(get_vm_regions)},
     {"vm.stats.heap_live", N(heap_live)},
+    {"vm.stats.slabs", N(heap_slabs)},
     {"vm.stats.tlb_batches", N(get_tlb_batches)},
     {"vm.stats.tlb_shootdowns", N(get_tlb_shootdowns)},
     {"vm.stats.tlb_interrupted", N(get_tlb_interrupted)},

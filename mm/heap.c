@@ -55,6 +55,8 @@ static void partial_remove(struct cache *c, struct slab *s) {
     if (s->next) s->next->prev = s->prev;
 }
 
+static uint64_t all_slabs; /* of all caches */
+
 void cache_init(struct cache *c, const char *name, size_t size) {
     spin_init(&c->lock, "cache"); /* one class of locks: no two are ever held */
     c->name = name;
@@ -78,6 +80,7 @@ static struct slab *slab_make(struct cache *c) {
     MACHINE_SLAB(s, (char *)s + SLAB_HEAD, c->size, c->name);
     partial_push(c, s);
     c->slabs++;
+    __atomic_fetch_add(&all_slabs, 1, __ATOMIC_RELAXED);
     return s;
 }
 
@@ -130,6 +133,7 @@ static void release(void *p) {
     if (empty) {
         partial_remove(c, s);
         c->slabs--;
+        __atomic_fetch_sub(&all_slabs, 1, __ATOMIC_RELAXED);
     }
     spin_unlock(&c->lock);
     if (!empty) return;
@@ -156,7 +160,7 @@ static uint64_t big_live;
 
 void heap_init(void) {
     for (unsigned i = 0; i < SIZES; i++) cache_init(&blocks[i], "heap", sizes[i]);
-    big_live = 0;
+    big_live = all_slabs = 0;
 }
 
 static void *big_alloc(size_t size) {
@@ -194,6 +198,11 @@ void heap_free(void *p) {
     __atomic_fetch_sub(&big_live, 1, __ATOMIC_RELAXED);
     MACHINE_UNPOISON(p, PAGE_SIZE << frame_of(frame_number(p))->order);
     frame_drop(frame_number(p));
+}
+
+uint64_t heap_slabs(void) {
+    heap_drain();
+    return __atomic_load_n(&all_slabs, __ATOMIC_RELAXED);
 }
 
 uint64_t heap_live(void) {

@@ -43,4 +43,5 @@ void *heap_alloc(size_t);               /* 16-aligned; page-aligned above half a
 void *heap_alloc_zero(size_t);
 void heap_free(void *);                 /* NULL is ignored */
 void heap_drain(void);                  /* what a proof tool keeps of freed objects goes back; before counts are read */
+uint64_t heap_slabs(void);              /* frames in which caches have their objects */
 uint64_t heap_live(void);               /* blocks handed out by heap_alloc; for the baseline (I8) */

@@ -17,8 +17,8 @@ static const char *const all[] = {
     "vfs.aio.requests", "vfs.aio.queued", "vfs.aio.parked", "vfs.aio.running", "vfs.aio.active", "vfs.aio.finished",
     "vfs.aio.stalled", "vfs.aio.processes", "vfs.aio.accepted", "vfs.aio.slices", "vfs.aio.cancels", "vm.max_user_wired",
     "vm.stats.total_frames", "vm.stats.free_frames", "vm.stats.promised", "vm.stats.given", "vm.stats.locked",
-    "vm.stats.pins", "vm.stats.spaces", "vm.stats.regions", "vm.stats.heap_live", "kern.threads", "kern.processes",
-    "kern.files", "debug.audit", "debug.inject.frame", "debug.inject.heap", "debug.inject.reserve",
+    "vm.stats.pins", "vm.stats.spaces", "vm.stats.regions", "vm.stats.heap_live", "vm.stats.slabs", "kern.threads",
+    "kern.processes", "kern.files", "debug.audit", "debug.inject.frame", "debug.inject.heap", "debug.inject.reserve",
     "debug.inject.stall", "debug.aio.hold",
     "debug.aio.step", "hw.ncpu", "debug.ipi.reach", "debug.ipi.calls", "debug.panic",
 };
