@@ -160,7 +160,7 @@ void frame_hold(pfn_t pfn) {
 static inline bool let_go(pfn_t pfn) {
     uint32_t before = __atomic_fetch_sub(&frame_table[pfn].refs, 1, __ATOMIC_ACQ_REL);
     ASSERT(before != 0);
-    if (before == 2 && frame_table[pfn].slot) swap_reap(pfn); /* what is left may be swap's own reference */
+    if (before == 2 && __atomic_load_n(&frame_table[pfn].slot, __ATOMIC_RELAXED)) swap_reap(pfn); /* what is left may be swap's */
     return before == 1;
 }
 

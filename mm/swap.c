@@ -133,7 +133,8 @@ bool swap_detach(pfn_t pfn) {
 
 void swap_reap(pfn_t pfn) {
     spin_lock(&swap_lock);
-    slot_t s = frame_of(pfn)->slot; /* it may be free by now, and this a link of a list; or another's: settling does no harm */
+    /* It may be free by now, and this a link of a list; or another's: settling does no harm. */
+    slot_t s = __atomic_load_n(&frame_of(pfn)->slot, __ATOMIC_RELAXED);
     if (slot_exists(s) && slot_at(s)->frame == pfn) slot_settle(s);
     spin_unlock(&swap_lock);
 }
