@@ -63,7 +63,7 @@ int main(void) {
         while (knob("debug.port.step") != 0) sched_yield();
         killed += kill(server, SIGKILL) == 0;
         set_knob("debug.port.hold", 0);
-        unclean += !audit_clean();
+        unclean += !audit_at_work();
     }
     is_int(killed, KILLS, "the server was killed at request 1, 2 ... %u", KILLS);
     is_int(unclean, 0, "I1 I4: audit after each");
