@@ -18,7 +18,6 @@
  */
 #include "kernel/runqueue.h"
 
-#include "arch/ipi.h"
 #include "kernel/sched.h"
 
 struct runqueue runqueues[MAX_CPUS];
